@@ -1,0 +1,4 @@
+#include "bindings.hpp"
+namespace vicinal {
+void bind_density(nb::module_&) {}
+}

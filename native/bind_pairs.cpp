@@ -1,0 +1,141 @@
+#include <nanobind/stl/tuple.h>
+
+#include "bindings.hpp"
+
+namespace vicinal {
+
+// (pair_offsets, j, S, D) of the wanted structures, which have no periodicity; sorted by centre.
+static nb::tuple molecular_pairs(array_in<double> x, array_in<int64_t> atom_offsets,
+                                 array_in<bool> wanted, double cutoff, int n_threads) {
+    const int64_t n_atoms = int64_t(x.shape(0));
+    MolecularPairs search{x.data(), atom_offsets.data(), wanted.data(),
+                          int64_t(wanted.shape(0)), cutoff};
+    auto offsets = new_array<int64_t>({size_t(n_atoms + 1)});
+    int64_t* at = offsets.data();
+    at[0] = 0;
+    {
+        nb::gil_scoped_release free;
+        std::fill(at, at + n_atoms + 1, 0);
+        search.count(at + 1, n_threads);
+        for (int64_t i = 0; i < n_atoms; ++i) at[i + 1] += at[i];
+    }
+    const size_t n_pairs = size_t(at[n_atoms]);
+    auto j = new_array<int32_t>({n_pairs});
+    auto S = new_array<int32_t>({n_pairs, 3});
+    auto D = new_array<double>({n_pairs, 3});
+    {
+        nb::gil_scoped_release free;
+        std::fill(S.data(), S.data() + 3 * n_pairs, 0);
+        search.fill(at, j.data(), D.data(), n_threads);
+    }
+    return nb::make_tuple(offsets, j, S, D);
+}
+
+// Pair lists of single structures (first atom, i, j, S, D) and at most one sorted list of many
+// molecules (pair_offsets, j, S, D), as one list sorted by centre.
+static nb::tuple merge_pairs(nb::list found, int64_t n_atoms) {
+    struct Unsorted {
+        int64_t first;
+        array_in<size_t> i, j;
+        array_in<int32_t> S;
+        array_in<double> D;
+    };
+    struct Sorted {
+        array_in<int64_t> offsets;
+        array_in<int32_t> j, S;
+        array_in<double> D;
+    };
+    std::vector<Unsorted> lists;
+    std::vector<Sorted> sorted;
+    for (nb::handle item : found) {
+        auto t = nb::cast<nb::tuple>(item);
+        if (t.size() == 4)
+            sorted.push_back({nb::cast<array_in<int64_t>>(t[0]), nb::cast<array_in<int32_t>>(t[1]),
+                              nb::cast<array_in<int32_t>>(t[2]), nb::cast<array_in<double>>(t[3])});
+        else
+            lists.push_back({nb::cast<int64_t>(t[0]), nb::cast<array_in<size_t>>(t[1]),
+                             nb::cast<array_in<size_t>>(t[2]), nb::cast<array_in<int32_t>>(t[3]),
+                             nb::cast<array_in<double>>(t[4])});
+    }
+    auto offsets = new_array<int64_t>({size_t(n_atoms + 1)});
+    int64_t* at = offsets.data();
+    std::fill(at, at + n_atoms + 1, 0);
+    for (const auto& l : lists)
+        for (size_t q = 0; q < l.i.shape(0); ++q) {
+            const int64_t i = l.first + int64_t(l.i.data()[q]);
+            require(i < n_atoms, "pair outside the atoms");
+            ++at[i + 1];
+        }
+    for (const auto& l : sorted) {
+        require(int64_t(l.offsets.shape(0)) == n_atoms + 1, "pair offsets do not fit the atoms");
+        for (int64_t i = 0; i < n_atoms; ++i) at[i + 1] += l.offsets.data()[i + 1] - l.offsets.data()[i];
+    }
+    for (int64_t i = 0; i < n_atoms; ++i) at[i + 1] += at[i];
+    const size_t n_pairs = size_t(at[n_atoms]);
+    auto j = new_array<int32_t>({n_pairs});
+    auto S = new_array<int32_t>({n_pairs, 3});
+    auto D = new_array<double>({n_pairs, 3});
+    {
+        nb::gil_scoped_release free;
+        std::vector<int64_t> next(at, at + n_atoms);
+        auto put = [&](int64_t i, int64_t neighbor, const int32_t* s, const double* d) {
+            const int64_t q = next[i]++;
+            j.data()[q] = int32_t(neighbor);
+            for (int c = 0; c < 3; ++c) S.data()[3 * q + c] = s[c], D.data()[3 * q + c] = d[c];
+        };
+        for (const auto& l : lists)
+            for (size_t q = 0; q < l.i.shape(0); ++q)
+                put(l.first + int64_t(l.i.data()[q]), l.first + int64_t(l.j.data()[q]),
+                    l.S.data() + 3 * q, l.D.data() + 3 * q);
+        for (const auto& l : sorted)
+            for (int64_t i = 0; i < n_atoms; ++i)
+                for (int64_t q = l.offsets.data()[i]; q < l.offsets.data()[i + 1]; ++q)
+                    put(i, l.j.data()[q], l.S.data() + 3 * q, l.D.data() + 3 * q);
+    }
+    return nb::make_tuple(offsets, j, S, D);
+}
+
+// The first pair nearer than the tolerance, or -1.
+static int64_t first_coincident(array_in<double, nb::shape<-1, 3>> D, double tolerance) {
+    const double* d = D.data();
+    for (int64_t q = 0; q < int64_t(D.shape(0)); ++q, d += 3)
+        if (d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < tolerance * tolerance) return q;
+    return -1;
+}
+
+void bind_pairs(nb::module_& m) {
+    m.def("molecular_pairs", &molecular_pairs);
+    m.def("merge_pairs", &merge_pairs);
+    m.def("first_coincident", &first_coincident);
+    m.def("selected_neighbors", [](nb::object pairs) {
+        PairsArrays p(pairs);
+        const auto at = p.view.offsets();
+        auto out = new_array<int64_t>({size_t(at.back())});
+        int64_t* to = out.data();
+        for (int64_t k = 0; k < p.view.n_centers; ++k)
+            for (int64_t q = p.view.start[k]; q < p.view.stop[k]; ++q) *to++ = p.view.j[q];
+        return out;
+    });
+    m.def("scatter_pairs", [](nb::object pairs, array_in<int32_t> structure,
+                              array_in<double, nb::shape<-1, 3>> gradient,
+                              array_out<double, nb::shape<-1, 3>> positions,
+                              array_out<double, nb::shape<-1, 3, 3>> strain) {
+        PairsArrays p(pairs);
+        require(int64_t(gradient.shape(0)) == p.view.offsets().back(), "one gradient for each pair");
+        require(int64_t(structure.shape(0)) == p.view.n_centers, "one structure for each centre");
+        nb::gil_scoped_release free;
+        scatter_pairs(p.view, structure.data(), gradient.data(), positions.data(), strain.data());
+    });
+    m.def("pair_tangents", [](nb::object pairs, array_in<int32_t> structure,
+                              array_in<double, nb::shape<-1, 3>> positions,
+                              array_in<double, nb::shape<-1, 3, 3>> strain) {
+        PairsArrays p(pairs);
+        require(int64_t(structure.shape(0)) == p.view.n_centers, "one structure for each centre");
+        auto out = new_array<double>({size_t(p.view.offsets().back()), 3});
+        nb::gil_scoped_release free;
+        pair_tangents(p.view, structure.data(), positions.data(), strain.data(), out.data());
+        return out;
+    });
+}
+
+}  // namespace vicinal

@@ -1,0 +1,588 @@
+"""The contract: what every descriptor offers, written once.
+
+A family supplies a *plan* (:class:`Plan`): the four verbs on pair vectors, for fixed
+hyper-parameters and species. Everything else is here: structures to pairs, choice of centres,
+pooling, the chain rule from pairs to positions and strain, names, and scikit-learn's interface.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse
+from ase.data import atomic_numbers, chemical_symbols
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from vicinal import _engine
+from vicinal.environments import Environments, as_frames
+from vicinal.errors import NotFittedError, ParameterError, ShapeError, SpeciesError
+from vicinal.features import (
+    ATOM_SAMPLES,
+    STRUCTURE_SAMPLES,
+    Features,
+    Gradient,
+    Jacobian,
+)
+
+#: Pairs, and values, that one step of a chunked loop may hold: a few megabytes.
+CHUNK_PAIRS = 400_000
+CHUNK_VALUES = 500_000
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of some centres: the whole input of a plan.
+
+    ``D[start[k]:stop[k]]`` are the pair vectors of the k-th centre, ``j`` the neighbours (index
+    into ``species``), ``species`` the species *index* (into the plan's species) of every atom and
+    ``centers`` the atom of each centre. Sample ``m`` is made of the centres
+    ``samples[m]:samples[m + 1]``: one each, except for densities averaged before correlation.
+    """
+
+    D: np.ndarray
+    j: np.ndarray
+    species: np.ndarray
+    centers: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    samples: np.ndarray
+    n_threads: int
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.samples) - 1
+
+    @property
+    def n_pairs(self) -> int:
+        return int((self.stop - self.start).sum())
+
+    def part(self, first: int, last: int) -> Pairs:
+        """Samples ``first:last`` alone."""
+        a, b = self.samples[first], self.samples[last]
+        return Pairs(
+            self.D,
+            self.j,
+            self.species,
+            self.centers[a:b],
+            self.start[a:b],
+            self.stop[a:b],
+            self.samples[first : last + 1] - a,
+            self.n_threads,
+        )
+
+
+class Plan(Protocol):
+    """The four verbs on pair vectors. "Selected pairs" are those of all centres, one after the
+    other, so ``pairs.n_pairs`` of them."""
+
+    n_features: int
+    dtype: np.dtype
+
+    def names(self) -> Sequence[str]: ...
+
+    def compute(self, pairs: Pairs, out: np.ndarray) -> None:
+        """Write the features to ``out`` (n_samples, n_features)."""
+
+    def vjp(self, pairs: Pairs, cotangent) -> np.ndarray:
+        """Cotangent (n_samples, n_features) to float64 (n selected pairs, 3)."""
+
+    def jvp(self, pairs: Pairs, tangent: np.ndarray, out: np.ndarray) -> None:
+        """Tangent, float64 (n selected pairs, 3), to ``out`` (n_samples, n_features)."""
+
+    def jacobian(
+        self, pairs: Pairs, pair_block: np.ndarray, center_block: np.ndarray, out: np.ndarray
+    ) -> None:
+        """Add each selected pair's (3, n_features) derivative to ``out[pair_block]`` and subtract
+        it from ``out[center_block]``. Blocks of different samples are different."""
+
+
+class Descriptor(TransformerMixin, BaseEstimator):
+    """Base class of all descriptors; see :class:`vicinal.SOAP` for how one is used.
+
+    A subclass has a keyword-only ``__init__`` that stores its parameters and calls
+    ``self._validate()``, the property ``neighbor_cutoff``, and :meth:`_make_plan`. The parameters
+    ``species``, ``pooling``, ``dtype``, ``n_threads`` and (optional) ``sparse`` are handled here.
+    """
+
+    #: Symbol or name under which the registry lists the class; set by the subclass.
+    registry_name: str
+
+    # -- what a family supplies -----------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def neighbor_cutoff(self) -> float:
+        """Atoms beyond this distance (Å) have no influence."""
+
+    @abstractmethod
+    def _make_plan(self, species: tuple[int, ...]) -> Plan:
+        """The plan for these atomic numbers (sorted)."""
+
+    def _validate(self) -> None:
+        """Raise ParameterError for parameters that are wrong or make no sense together."""
+        check_choice("dtype", self.dtype, ("float64", "float32"))
+        check_choice("pooling", self.pooling, self._poolings)
+        _engine.threads(self.n_threads)
+        if self.species is not None:
+            species_numbers(self.species)
+
+    _poolings: tuple = (None, "mean", "sum")
+
+    # -- the four verbs -------------------------------------------------------------------------
+
+    def compute(self, frames, centers=None, *, out: np.ndarray | None = None) -> Features:
+        """Describe the environments.
+
+        Parameters
+        ----------
+        frames : structures, or :class:`Environments`
+            Anything that ``Environments`` takes. Environments made with a larger cutoff serve too.
+        centers : optional
+            Atoms to describe, all by default: indices into all atoms of the batch, a boolean mask
+            over them, or a list with one list of indices for each structure.
+        out : (n_samples, n_features) array, optional
+            Written to, instead of a new array.
+
+        Returns
+        -------
+        Features
+            One row a centre (``pooling=None``) or a structure.
+
+        Raises
+        ------
+        SpeciesError
+            An atom of a species that this descriptor does not know.
+        StructureError
+            See :class:`Environments`.
+        """
+        env, plan, chosen, pairs = self._prepare(frames, centers)
+        samples = self._samples(env, chosen)
+        if getattr(self, "sparse", False):
+            if out is not None:
+                raise ParameterError("out cannot be given when sparse=True")
+            features = Features(self._sparse_values(plan, pairs), samples, plan.names)
+            return features.pool(self.pooling) if self._pooled else features
+        shape = (len(samples), plan.n_features)
+        if out is None:
+            out = np.empty(shape, plan.dtype)
+        elif out.shape != shape or out.dtype != plan.dtype or not out.flags.c_contiguous:
+            raise ShapeError(
+                f"out must be a C-contiguous {plan.dtype} array of shape {shape}, "
+                f"not {out.dtype} {out.shape}"
+            )
+        self._pool_into(env, chosen, pairs, plan, plan.compute, out)
+        return Features(out, samples, plan.names)
+
+    def vjp(self, frames, cotangent, centers=None) -> Gradient:
+        """Pull a cotangent back: the gradient of ``sum(cotangent * values)``.
+
+        Parameters
+        ----------
+        frames, centers : as in :meth:`compute`
+        cotangent : (n_samples, n_features) array; also csr_array for sparse descriptors
+
+        Returns
+        -------
+        Gradient
+            ``.positions`` (n_atoms, 3) and ``.strain`` (n_structures, 3, 3), float64.
+        """
+        env, plan, chosen, pairs = self._prepare(frames, centers)
+        cotangent = self._cotangent(cotangent, env, chosen, plan)
+        structure = env.structure[chosen]
+        positions = np.zeros((env.n_atoms, 3))
+        strain = np.zeros((env.n_structures, 3, 3))
+        for first, last in _chunks(pairs, CHUNK_PAIRS):
+            part = pairs.part(first, last)
+            gradient = plan.vjp(part, cotangent(first, last))
+            a, b = pairs.samples[first], pairs.samples[last]
+            _engine.native.scatter_pairs(part, structure[a:b], gradient, positions, strain)
+        return Gradient(positions, strain)
+
+    def jvp(self, frames, positions=None, strain=None, centers=None) -> np.ndarray:
+        """Push a tangent forward: the directional derivative of the values.
+
+        Parameters
+        ----------
+        frames, centers : as in :meth:`compute`
+        positions : (n_atoms, 3) array, optional, displacement of every atom
+        strain : (n_structures, 3, 3) array, optional, or (3, 3) for a single structure
+
+        Returns
+        -------
+        (n_samples, n_features) array, or csr_array for sparse descriptors
+        """
+        env, plan, chosen, pairs = self._prepare(frames, centers)
+        if positions is None:
+            positions = np.zeros((env.n_atoms, 3))
+        if strain is None:
+            strain = np.zeros((env.n_structures, 3, 3))
+        positions = _array("positions", positions, (env.n_atoms, 3))
+        strain = _array("strain", np.reshape(strain, (-1, 3, 3)), (env.n_structures, 3, 3))
+        structure = env.structure[chosen]
+
+        def push(part: Pairs, out: np.ndarray, a: int = 0) -> None:
+            of = structure[a : a + len(part.centers)]
+            plan.jvp(part, _engine.native.pair_tangents(part, of, positions, strain), out)
+
+        if getattr(self, "sparse", False):
+            tangent = _engine.native.pair_tangents(pairs, structure, positions, strain)
+            values = plan.jvp_sparse(pairs, tangent)
+            samples = self._samples(env, chosen, pooled=False)
+            return Features(values, samples, ()).pool(self.pooling).values if self._pooled else values
+        out = np.empty((self._n_rows(env, chosen), plan.n_features), plan.dtype)
+        self._pool_into(env, chosen, pairs, plan, push, out, offset=True)
+        return out
+
+    def jacobian(self, frames, centers=None) -> Jacobian:
+        """All derivatives with respect to positions, block-sparse.
+
+        One block for each sample and atom in it, the centre itself included; periodic images of
+        one atom share a block. Memory is ``n_blocks * 3 * n_features``: ask only where ``vjp``
+        and ``jvp`` do not serve.
+        """
+        env, plan, chosen, pairs = self._prepare(frames, centers)
+        row = np.repeat(np.arange(pairs.n_samples), np.diff(pairs.samples))  # of each centre
+        n_neighbors = pairs.stop - pairs.start
+        moved = _engine.native.selected_neighbors(pairs)
+        keys = np.concatenate([np.repeat(row, n_neighbors), row]) * np.int64(env.n_atoms)
+        keys += np.concatenate([moved, chosen])
+        blocks, block = np.unique(keys, return_inverse=True)
+        values = np.zeros((len(blocks), 3, plan.n_features), plan.dtype)
+        plan.jacobian(pairs, block[: len(moved)], block[len(moved) :], values)
+        sample, atom = np.divmod(blocks, env.n_atoms)
+        if self._pooled:
+            rows, weights = self._pool_weights(env, chosen)
+            keys, block = np.unique(rows[sample] * np.int64(env.n_atoms) + atom, return_inverse=True)
+            pooled = np.zeros((len(keys), 3, plan.n_features), plan.dtype)
+            np.add.at(pooled, block, values * weights[rows[sample], None, None].astype(plan.dtype))
+            sample, atom = np.divmod(keys, env.n_atoms)
+            values = pooled
+        return Jacobian(sample, atom, values)
+
+    # -- metadata before numbers ----------------------------------------------------------------
+
+    @property
+    def species_known(self) -> tuple[int, ...] | None:
+        """Atomic numbers given to the constructor or learned by ``fit``; None where neither."""
+        if self.species is not None:
+            return species_numbers(self.species)
+        learned = getattr(self, "species_", None)
+        return None if learned is None else tuple(learned)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, known from parameters and species alone."""
+        return self._plan(self._species_or_fail()).n_features
+
+    def names(self) -> np.ndarray:
+        """One readable name for each feature."""
+        return np.asarray(self._plan(self._species_or_fail()).names(), dtype=str)
+
+    # -- scikit-learn ---------------------------------------------------------------------------
+
+    def fit(self, X, y=None):
+        """Learn the species of ``X`` (structures or Environments) where none were given."""
+        self._validate()
+        if self.species is None:
+            if isinstance(X, Environments):
+                self.species_ = X.species
+            else:
+                numbers = [Environments.numbers_of(frame, s) for s, frame in enumerate(as_frames(X))]
+                self.species_ = np.unique(np.concatenate([[], *numbers])).astype(int).tolist()
+        else:
+            self.species_ = list(species_numbers(self.species))
+        return self
+
+    def transform(self, X):
+        """The values of :meth:`compute`, after ``fit`` (or with species in the constructor)."""
+        self._species_or_fail()
+        return self.compute(X).values
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        return self.names().astype(object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.species_known is not None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = self.species is None
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_plans"}
+
+    # -- JSON -----------------------------------------------------------------------------------
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Class, parameters and learned species as JSON; :meth:`from_json` reads it."""
+        parameters = {k: _plain(v) for k, v in self.get_params(deep=False).items()}
+        document = {"descriptor": self.registry_name, "parameters": parameters}
+        if self.species is None and self.species_known is not None:
+            document["species_"] = list(self.species_known)
+        return json.dumps(document, indent=indent)
+
+    @staticmethod
+    def from_json(text: str) -> Descriptor:
+        """The descriptor that :meth:`to_json` wrote, of whichever class."""
+        from vicinal.descriptors import registry
+
+        try:
+            document = json.loads(text)
+            name, parameters = document["descriptor"], document["parameters"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ParameterError(f"not the JSON of a descriptor ({error!r})") from None
+        descriptor = registry.make(name, **parameters)
+        if "species_" in document:
+            descriptor.species_ = list(species_numbers(document["species_"]))
+        return descriptor
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _pooled(self) -> bool:
+        """Are rows of centres added up after the correlation?"""
+        return self.pooling in ("mean", "sum")
+
+    def _species_or_fail(self) -> tuple[int, ...]:
+        if self.species_known is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} does not know its species yet: give species=[...] "
+                "or call fit(structures) first"
+            )
+        return self.species_known
+
+    def _plan(self, species: tuple[int, ...]) -> Plan:
+        """The plan, made once for given parameters and species."""
+        parameters = self.get_params(deep=False)
+        key = json.dumps([species, {k: _plain(v) for k, v in parameters.items()}])
+        plans = self.__dict__.setdefault("_plans", {})
+        if key not in plans:
+            self._validate()
+            while len(plans) > 3:  # compute() without fit may meet many sets of species
+                plans.pop(next(iter(plans)))
+            plans[key] = self._make_plan(species)
+        return plans[key]
+
+    def _environments(self, frames) -> Environments:
+        cutoff = self.neighbor_cutoff
+        if not isinstance(frames, Environments):
+            return Environments(frames, cutoff, n_threads=self.n_threads)
+        if frames.cutoff < cutoff * (1 - 1e-12):
+            raise ParameterError(
+                f"environments of cutoff {frames.cutoff:g} Å do not reach the "
+                f"{cutoff:g} Å that this {type(self).__name__} needs"
+            )
+        return frames
+
+    def _prepare(self, frames, centers):
+        """(environments, plan, chosen atoms, their pairs)"""
+        env = self._environments(frames)
+        plan = self._plan(self.species_known or tuple(env.species))
+        index = self._species_index(env)
+        chosen = _choose(env, centers)
+        if self.pooling is not None:  # rows of one structure must follow each other
+            chosen = chosen[np.argsort(env.structure[chosen], kind="stable")]
+        if self.pooling == "inner":
+            ends = np.flatnonzero(np.diff(env.structure[chosen])) + 1
+            ends = np.append(ends, len(chosen)) if len(chosen) else ends
+            samples = np.concatenate([[0], ends]).astype(np.int64)
+        else:
+            samples = np.arange(len(chosen) + 1)
+        pairs = Pairs(
+            env.D,
+            env.j,
+            index,
+            chosen,
+            env.pair_offsets[chosen],
+            env.pair_offsets[chosen + 1],
+            samples,
+            _engine.threads(self.n_threads),
+        )
+        return env, plan, chosen, pairs
+
+    def _species_index(self, env: Environments) -> np.ndarray:
+        """Each atom's index into the sorted species."""
+        species = np.array(self.species_known or env.species, dtype=np.int64)
+        index = np.searchsorted(species, env.numbers).astype(np.int32)
+        known = species[np.minimum(index, len(species) - 1)] == env.numbers
+        if not known.all():
+            atom = int(np.flatnonzero(~known)[0])
+            symbols = ", ".join(chemical_symbols[z] for z in species)
+            raise SpeciesError(
+                f"{env.where(atom)} is of a species that this {type(self).__name__} does not "
+                f"know (it knows {symbols})"
+            )
+        return index
+
+    def _n_rows(self, env: Environments, chosen: np.ndarray) -> int:
+        return len(self._samples(env, chosen))
+
+    def _samples(self, env: Environments, chosen: np.ndarray, pooled: bool = True) -> np.ndarray:
+        if pooled and self.pooling is not None:
+            structures = np.unique(env.structure[chosen])
+            samples = np.zeros(len(structures), STRUCTURE_SAMPLES)
+            samples["structure"] = structures
+            return samples
+        samples = np.zeros(len(chosen), ATOM_SAMPLES)
+        samples["structure"] = env.structure[chosen]
+        samples["atom"] = chosen - env.atom_offsets[env.structure[chosen]]
+        samples["number"] = env.numbers[chosen]
+        return samples
+
+    def _pool_weights(self, env: Environments, chosen: np.ndarray):
+        """(pooled row of each centre, weight of each pooled row)"""
+        _, rows, counts = np.unique(
+            env.structure[chosen], return_inverse=True, return_counts=True
+        )
+        return rows, 1.0 / counts if self.pooling == "mean" else np.ones(len(counts))
+
+    def _pool_into(self, env, chosen, pairs, plan, verb, out, offset: bool = False) -> None:
+        """Run a verb that writes rows, straight to ``out`` or chunk by chunk into pooled rows.
+
+        ``offset``: the verb also wants the index of its first centre, and few pairs at a time.
+        """
+        if not self._pooled:
+            for first, last in _chunks(pairs, CHUNK_PAIRS) if offset else [(0, pairs.n_samples)]:
+                part = pairs.part(first, last)
+                more = (int(pairs.samples[first]),) if offset else ()
+                verb(part, out[first:last], *more)
+            return
+        rows, weights = self._pool_weights(env, chosen)
+        total = np.zeros(out.shape)
+        step = max(1, min(len(chosen), CHUNK_VALUES // plan.n_features))
+        buffer = np.empty((step, plan.n_features), plan.dtype)
+        for first in range(0, len(chosen), step):
+            last = min(first + step, len(chosen))
+            values = buffer[: last - first]
+            verb(pairs.part(first, last), values, *((first,) if offset else ()))
+            here = rows[first:last]
+            starts = np.concatenate([[0], np.flatnonzero(np.diff(here)) + 1])
+            total[here[starts]] += np.add.reduceat(values, starts, axis=0, dtype=np.float64)
+        out[:] = total * weights[:, None]
+
+    def _cotangent(self, cotangent, env, chosen, plan):
+        """A function from a range of samples to their part of the (unpooled) cotangent."""
+        shape = (self._n_rows(env, chosen), plan.n_features)
+        if scipy.sparse.issparse(cotangent):
+            if cotangent.shape != shape:
+                raise ShapeError(f"cotangent has shape {cotangent.shape}, not {shape}")
+            cotangent = scipy.sparse.csr_array(cotangent)
+            if getattr(self, "sparse", False) and not self._pooled:
+                return lambda first, last: cotangent[first:last]
+
+            def dense(rows):
+                return cotangent[rows].toarray()
+        else:
+            cotangent = _array("cotangent", cotangent, shape, plan.dtype)
+
+            def dense(rows):
+                return cotangent[rows]
+
+        if not self._pooled:
+            return lambda first, last: dense(slice(first, last))
+        rows, weights = self._pool_weights(env, chosen)
+
+        def spread(first: int, last: int):
+            here = rows[first:last]
+            return np.ascontiguousarray(dense(here) * weights[here, None], dtype=plan.dtype)
+
+        return spread
+
+    def _sparse_values(self, plan, pairs) -> scipy.sparse.csr_array:
+        return plan.compute_sparse(pairs)
+
+
+# -- small helpers ------------------------------------------------------------------------------
+
+
+def species_numbers(species) -> tuple[int, ...]:
+    """Symbols and atomic numbers, mixed at will, as sorted atomic numbers."""
+    if isinstance(species, str | int | np.integer):
+        species = [species]
+    numbers = set()
+    for one in species:
+        number = atomic_numbers.get(one) if isinstance(one, str) else one
+        if not isinstance(number, int | np.integer) or not 0 <= number < len(chemical_symbols):
+            raise ParameterError(f"species: {one!r} is not a chemical symbol or atomic number")
+        numbers.add(int(number))
+    if not numbers:
+        raise ParameterError("species is empty")
+    return tuple(sorted(numbers))
+
+
+def check_choice(name: str, value, choices: Sequence) -> None:
+    if value not in choices:
+        raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+
+def _choose(env: Environments, centers) -> np.ndarray:
+    """Indices of the chosen centres into all atoms."""
+    if centers is None:
+        return np.arange(env.n_atoms)
+    if (
+        not isinstance(centers, np.ndarray)
+        and len(centers) == env.n_structures
+        and all(np.ndim(c) == 1 for c in centers)
+    ):
+        parts = []
+        for s, inside in enumerate(centers):
+            n = int(env.atom_offsets[s + 1] - env.atom_offsets[s])
+            inside = np.asarray(inside, dtype=np.int64)
+            if ((inside < -n) | (inside >= n)).any():
+                raise ShapeError(f"centers: structure {s} has {n} atoms, asked for {inside.tolist()}")
+            parts.append(inside % n + env.atom_offsets[s])
+        return np.concatenate(parts)
+    chosen = np.asarray(centers)
+    if chosen.dtype == bool and chosen.shape == (env.n_atoms,):
+        return np.flatnonzero(chosen)
+    if chosen.ndim != 1 or (len(chosen) and not np.issubdtype(chosen.dtype, np.integer)):
+        raise ShapeError(
+            "centers must be atom indices, a mask over all atoms, or one list for each structure"
+        )
+    if ((chosen < -env.n_atoms) | (chosen >= env.n_atoms)).any():
+        raise ShapeError(f"centers: there are {env.n_atoms} atoms, asked for {chosen.tolist()[:20]}")
+    return chosen.astype(np.int64) % max(env.n_atoms, 1)
+
+
+def _chunks(pairs: Pairs, limit: int) -> Iterator[tuple[int, int]]:
+    """Ranges of samples with at most ``limit`` pairs each (or a single sample)."""
+    ends = np.concatenate([[0], np.cumsum(pairs.stop - pairs.start)])[pairs.samples]
+    first = 0
+    while first < pairs.n_samples:
+        last = int(np.searchsorted(ends, ends[first] + limit, side="right")) - 1
+        last = min(max(last, first + 1), pairs.n_samples)
+        yield first, last
+        first = last
+
+
+def _array(name: str, values, shape, dtype=np.float64) -> np.ndarray:
+    try:
+        array = np.ascontiguousarray(values, dtype=dtype)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{name} must be an array of numbers of shape {shape}") from None
+    if array.shape != tuple(shape):
+        raise ShapeError(f"{name} has shape {array.shape}, not {tuple(shape)}")
+    return array
+
+
+def _plain(value):
+    """A parameter as JSON can hold it."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(v) for v in value]
+    if isinstance(value, type):
+        return np.dtype(value).name
+    return value

@@ -1,0 +1,85 @@
+"""Every descriptor that Vicinal knows: name, class, citations, and place on the axes of choice."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from vicinal.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One descriptor on the classification axes.
+
+    The command line, the docs table, the tests and the report all read these entries.
+    """
+
+    name: str  # as on the command line
+    path: str  # module:class
+    summary: str
+    citations: tuple[str, ...]
+    body_order: str  # atoms that a single feature relates, the centre included
+    locality: str
+    density: str  # how a neighbour enters: sharp, smooth, none
+    radial_basis: str
+    angular_basis: str
+    chemistry: str  # how species are encoded
+    symmetrization: str  # how invariance is reached
+    equivariant_rank: int  # 0: invariant
+    cost_neighbors: str
+    cost_species: str
+    smoothness: str  # continuous derivatives at the cutoff
+    complete_in: str  # the limit in which it is complete
+    learned: bool = False
+
+    @property
+    def cls(self) -> type:
+        module, name = self.path.split(":")
+        return getattr(importlib.import_module(module), name)
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        name="soap",
+        path="vicinal.descriptors.soap:SOAP",
+        summary="Smooth overlap of atomic positions: power spectrum of the neighbour density",
+        citations=(
+            "A. P. Bartók, R. Kondor, G. Csányi, On representing chemical environments, "
+            "Phys. Rev. B 87, 184115 (2013), doi:10.1103/PhysRevB.87.184115",
+        ),
+        body_order="3",
+        locality="local",
+        density="smooth (Gaussian) or sharp (delta)",
+        radial_basis="GTO, polynomial, spherical Bessel, equispaced Gaussians; any through splines",
+        angular_basis="real spherical harmonics",
+        chemistry="one channel a species, or mixed channels (compression)",
+        symmetrization="contraction of two densities over m (Haar integral, closed form)",
+        equivariant_rank=0,
+        cost_neighbors="linear",
+        cost_species="quadratic; constant when compressed",
+        smoothness="that of the cutoff function (shifted cosine: 1)",
+        complete_in="pairs and triples of the environment as n_max, l_max grow; not beyond 3-body",
+    ),
+)
+
+
+def names() -> list[str]:
+    return [entry.name for entry in ENTRIES]
+
+
+def get(name: str) -> Entry:
+    for entry in ENTRIES:
+        if entry.name == str(name).lower():
+            return entry
+    raise ParameterError(f"no descriptor is called {name!r}; there are: {', '.join(names())}")
+
+
+def make(name: str, **parameters):
+    """A descriptor by name, with an error that lists the parameters where one is unknown."""
+    cls = get(name).cls
+    known = cls._get_param_names()
+    for key in parameters:
+        if key not in known:
+            raise ParameterError(f"{name} has no parameter {key!r}; it has: {', '.join(known)}")
+    return cls(**parameters)

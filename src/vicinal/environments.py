@@ -1,0 +1,254 @@
+"""Structures in, pair vectors out: the only input that descriptors see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from ase.geometry import complete_cell
+
+from vicinal import _engine
+from vicinal.errors import ParameterError, ShapeError, StructureError
+
+#: Structures without periodicity and with at most this many atoms are searched by the native
+#: quadratic loop, all in one call; above it (or with any periodicity) vesin's cell list takes over.
+SMALL_STRUCTURE = 256
+
+#: Two atoms nearer than this (in angstrom) are taken for a mistake in the input.
+COINCIDENT = 1e-6
+
+
+class Environments:
+    r"""Local atomic environments of a batch of structures.
+
+    For every centre :math:`i` the environment holds the vectors
+    :math:`D_{ij} = r_j - r_i + S_{ij} H` to all neighbours *j* with :math:`|D_{ij}| <` ``cutoff``,
+    periodic images included. Pairs are sorted by centre: those of atom ``i`` are
+    ``pair_offsets[i]:pair_offsets[i + 1]``.
+
+    Parameters
+    ----------
+    frames : ase.Atoms, or iterable of ase.Atoms, or mapping, or iterable of mappings
+        The structures. A mapping has ``positions`` (n, 3) and ``numbers`` (n,), and may have
+        ``cell`` (3, 3; rows are vectors) and ``pbc`` (a bool or three).
+    cutoff : float, Å
+        Radius of the environments.
+    n_threads : int, optional
+        Threads for the neighbour search; all available cores by default.
+
+    Attributes
+    ----------
+    positions : (n_atoms, 3) array, Å
+    numbers : (n_atoms,) int32 array, atomic numbers
+    cells : (n_structures, 3, 3) array, Å, rows are vectors
+    pbc : (n_structures, 3) bool array
+    atom_offsets : (n_structures + 1,) int64 array; atoms of structure ``s`` are
+        ``atom_offsets[s]:atom_offsets[s + 1]``
+    structure : (n_atoms,) int32 array, the structure of each atom
+    pair_offsets : (n_atoms + 1,) int64 array
+    j : (n_pairs,) int32 array, neighbour (index into all atoms)
+    S : (n_pairs, 3) int32 array, cell shifts
+    D : (n_pairs, 3) array, Å
+
+    Raises
+    ------
+    StructureError
+        NaN or infinite positions or cells, coincident atoms, a structure without atoms, a periodic
+        cell without volume. The message names structure and atom.
+    """
+
+    def __init__(
+        self,
+        frames: Atoms | Mapping | Iterable[Atoms | Mapping],
+        cutoff: float,
+        *,
+        n_threads: int | None = None,
+    ):
+        self.cutoff = _positive(cutoff, "cutoff")
+        frames = as_frames(frames)
+        arrays = [_arrays(frame, s) for s, frame in enumerate(frames)]
+        sizes = np.array([len(numbers) for _, numbers, _, _ in arrays], dtype=np.int64)
+        for s in np.flatnonzero(sizes == 0):
+            raise StructureError(f"structure {s} has no atoms")
+        self.atom_offsets = np.concatenate([[0], np.cumsum(sizes)])
+        self.positions = _concatenate([a[0] for a in arrays], (0, 3), np.float64)
+        self.numbers = _concatenate([a[1] for a in arrays], (0,), np.int32)
+        self.cells = np.array([a[2] for a in arrays], dtype=np.float64).reshape(-1, 3, 3)
+        self.pbc = np.array([a[3] for a in arrays], dtype=bool).reshape(-1, 3)
+        self.structure = np.repeat(np.arange(len(arrays), dtype=np.int32), sizes)
+        self._check_finite()
+        self._find_pairs(n_threads)
+
+    @staticmethod
+    def numbers_of(frame, s: int = 0) -> np.ndarray:
+        """Atomic numbers of one structure (number ``s`` in messages)."""
+        return _arrays(frame, s)[1]
+
+    # -- sizes and derived arrays ---------------------------------------------------------------
+
+    @property
+    def n_structures(self) -> int:
+        return len(self.atom_offsets) - 1
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def n_pairs(self) -> int:
+        return len(self.j)
+
+    @property
+    def i(self) -> np.ndarray:
+        """Centre of each pair, (n_pairs,) int32."""
+        return np.repeat(np.arange(self.n_atoms, dtype=np.int32), np.diff(self.pair_offsets))
+
+    @property
+    def d(self) -> np.ndarray:
+        """Distance of each pair in Å, (n_pairs,)."""
+        return np.sqrt(np.einsum("pa,pa->p", self.D, self.D))
+
+    @property
+    def species(self) -> list[int]:
+        """The atomic numbers present, sorted."""
+        return np.unique(self.numbers).tolist()
+
+    def atom_in_structure(self) -> np.ndarray:
+        """Index of each atom within its own structure, (n_atoms,) int64."""
+        return np.arange(self.n_atoms) - self.atom_offsets[self.structure]
+
+    def where(self, atom: int) -> str:
+        """``atom 3 (O) of structure 7``: how messages name an atom."""
+        s = int(self.structure[atom])
+        symbol = chemical_symbols[self.numbers[atom]]
+        return f"atom {atom - int(self.atom_offsets[s])} ({symbol}) of structure {s}"
+
+    def __len__(self) -> int:
+        return self.n_structures
+
+    def __repr__(self) -> str:
+        return (
+            f"Environments({self.n_structures} structures, {self.n_atoms} atoms, "
+            f"{self.n_pairs} pairs, cutoff={self.cutoff:g} Å)"
+        )
+
+    # -- construction ---------------------------------------------------------------------------
+
+    def _check_finite(self) -> None:
+        if not np.isfinite(self.positions).all():
+            atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
+            raise StructureError(f"the position of {self.where(atom)} is NaN or infinite")
+        if not np.isfinite(self.cells).all():
+            s = int(np.flatnonzero(~np.isfinite(self.cells).all(axis=(1, 2)))[0])
+            raise StructureError(f"the cell of structure {s} is NaN or infinite")
+
+    def _find_pairs(self, n_threads: int | None) -> None:
+        sizes = np.diff(self.atom_offsets)
+        small = ~self.pbc.any(axis=1) & (sizes <= SMALL_STRUCTURE)
+        threads = _engine.threads(n_threads)
+        found = []
+        if small.any():
+            found.append(
+                _engine.native.molecular_pairs(
+                    self.positions, self.atom_offsets, small, self.cutoff, threads
+                )
+            )
+        for s in np.flatnonzero(~small):
+            found.append(self._vesin_pairs(int(s), threads))
+        if len(found) == 1 and small.all():  # already sorted
+            self.pair_offsets, self.j, self.S, self.D = found[0]
+        else:
+            self.pair_offsets, self.j, self.S, self.D = _engine.native.merge_pairs(
+                found, self.n_atoms
+            )
+        self._check_coincident()
+
+    def _vesin_pairs(self, s: int, n_threads: int):
+        from vesin import NeighborList  # imports torch where that is installed: only when needed
+
+        atoms = slice(self.atom_offsets[s], self.atom_offsets[s + 1])
+        cell = self.cells[s]
+        if self.pbc[s].any():
+            lengths = np.linalg.norm(cell, axis=1)
+            if (lengths[self.pbc[s]] < 1e-10).any():
+                raise StructureError(f"structure {s} is periodic along a cell vector of no length")
+            # ASE allows zero vectors along directions without periodicity.
+            cell = complete_cell(cell * self.pbc[s][:, None])
+            if abs(np.linalg.det(cell)) < 1e-10 * np.prod(np.linalg.norm(cell, axis=1)):
+                raise StructureError(f"the periodic cell of structure {s} has no volume")
+        search = NeighborList(cutoff=self.cutoff, full_list=True, n_threads=n_threads)
+        i, j, S, D = search.compute(
+            self.positions[atoms], cell, self.pbc[s], quantities="ijSD", copy=True
+        )
+        return int(atoms.start), i, j, S, D
+
+    def _check_coincident(self) -> None:
+        pair = _engine.native.first_coincident(self.D, COINCIDENT)
+        if pair >= 0:
+            i = int(np.searchsorted(self.pair_offsets, pair, side="right")) - 1
+            raise StructureError(
+                f"{self.where(i)} and {self.where(int(self.j[pair]))} are at the same place"
+            )
+
+
+def as_frames(frames) -> Sequence[Atoms | Mapping]:
+    """One structure, or an iterable of them, as a sequence of structures."""
+    if isinstance(frames, Atoms | Mapping):
+        return [frames]
+    if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
+        raise StructureError(
+            "expected ase.Atoms, a mapping with positions and numbers, or an iterable of these, "
+            f"not {type(frames).__name__}"
+        )
+    if isinstance(frames, np.ndarray):
+        return frames.tolist()
+    return frames if isinstance(frames, list | tuple) else list(frames)
+
+
+def _arrays(frame: Atoms | Mapping, s: int):
+    """(positions, numbers, cell, pbc) of a structure."""
+    if isinstance(frame, Atoms):
+        arrays = frame.arrays
+        return arrays["positions"], arrays["numbers"], frame.cell.array, frame.pbc
+    if not isinstance(frame, Mapping):
+        raise StructureError(f"structure {s} is {type(frame).__name__}, not ase.Atoms or a mapping")
+    unknown = set(frame) - {"positions", "numbers", "cell", "pbc"}
+    if unknown or not {"positions", "numbers"} <= set(frame):
+        raise StructureError(
+            f"structure {s}: a mapping has positions and numbers, and may have cell and pbc; "
+            f"this one has {sorted(map(str, frame))}"
+        )
+    try:
+        positions = np.asarray(frame["positions"], dtype=np.float64)
+        numbers = np.asarray(frame["numbers"])
+        cell = np.asarray(frame.get("cell", np.zeros((3, 3))), dtype=np.float64)
+        pbc = np.broadcast_to(np.asarray(frame.get("pbc", False), dtype=bool), 3)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"structure {s}: {error}") from None
+    if positions.ndim != 2 or positions.shape[1] != 3:
+        raise ShapeError(f"structure {s}: positions have shape {positions.shape}, not (n, 3)")
+    if numbers.shape != positions.shape[:1] or (
+        len(numbers) and not np.issubdtype(numbers.dtype, np.integer)
+    ):
+        raise ShapeError(f"structure {s}: numbers must be {len(positions)} integers")
+    if cell.shape not in ((3, 3), (3,)):
+        raise ShapeError(f"structure {s}: the cell has shape {cell.shape}, not (3, 3)")
+    return positions, numbers, np.diag(cell) if cell.ndim == 1 else cell, pbc
+
+
+def _concatenate(parts, empty_shape, dtype) -> np.ndarray:
+    if not parts:
+        return np.empty(empty_shape, dtype)
+    return np.ascontiguousarray(np.concatenate(parts), dtype=dtype)
+
+
+def _positive(value, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} must be a number, not {value!r}") from None
+    if not np.isfinite(number) or number <= 0:
+        raise ParameterError(f"{name} must be positive and finite, not {value!r}")
+    return number

@@ -1,0 +1,223 @@
+"""What comes out of a descriptor: values, the samples they belong to, and feature names."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+
+from vicinal.errors import FileError, MissingExtraError, ParameterError, ShapeError
+
+ATOM_SAMPLES = np.dtype([("structure", "<i8"), ("atom", "<i8"), ("number", "<i4")])
+STRUCTURE_SAMPLES = np.dtype([("structure", "<i8")])
+
+
+class Features:
+    """Descriptor values with their samples and names.
+
+    Attributes
+    ----------
+    values : (n_samples, n_features) array, or scipy.sparse.csr_array
+    samples : structured array with fields ``structure``, ``atom`` (within its structure) and
+        ``number``; after pooling ``structure`` alone
+    names : (n_features,) array of str, one readable name for each feature
+    """
+
+    def __init__(self, values, samples: np.ndarray, names: Sequence[str] | Callable):
+        self.values = values
+        self.samples = samples
+        self._names = names
+        if values.ndim != 2 or len(samples) != values.shape[0]:
+            raise ShapeError(f"{len(samples)} samples do not fit values of shape {values.shape}")
+
+    @property
+    def names(self) -> np.ndarray:
+        if callable(self._names):  # names are made only when somebody looks at them
+            self._names = self._names()
+        self._names = np.asarray(self._names, dtype=str)
+        return self._names
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.values.shape
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.dense(), dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        kind = "sparse " if scipy.sparse.issparse(self.values) else ""
+        n, f = self.shape
+        return f"Features({n} samples x {f} {kind}features, {self.values.dtype})"
+
+    def dense(self) -> np.ndarray:
+        """The values as an ordinary array."""
+        return self.values.toarray() if scipy.sparse.issparse(self.values) else self.values
+
+    def pool(self, how: str = "mean") -> Features:
+        """One row a structure: the ``"mean"`` or the ``"sum"`` of the rows of its atoms.
+
+        A structure without any centre has no row.
+        """
+        if how not in ("mean", "sum"):
+            raise ParameterError(f'pool takes "mean" or "sum", not {how!r}')
+        structures, group, counts = np.unique(
+            self.samples["structure"], return_inverse=True, return_counts=True
+        )
+        weight = (1.0 / counts if how == "mean" else np.ones(len(counts)))[group]
+        shape = (len(structures), len(self))
+        pooler = scipy.sparse.csr_array((weight, (group, np.arange(len(self)))), shape=shape)
+        values = pooler.astype(self.values.dtype) @ self.values
+        samples = np.zeros(len(structures), STRUCTURE_SAMPLES)
+        samples["structure"] = structures
+        return Features(values, samples, self._names)
+
+    # -- other people's formats -----------------------------------------------------------------
+
+    def to_pandas(self):
+        """A ``pandas.DataFrame``: columns are feature names, the index is the samples."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtraError(
+                'to_pandas needs pandas: pip install "vicinal[pandas]"'
+            ) from None
+        fields = self.samples.dtype.names
+        if len(fields) == 1:
+            index = pd.Index(self.samples[fields[0]], name=fields[0])
+        else:
+            index = pd.MultiIndex.from_arrays([self.samples[f] for f in fields], names=fields)
+        if scipy.sparse.issparse(self.values):
+            return pd.DataFrame.sparse.from_spmatrix(self.values, index=index, columns=self.names)
+        return pd.DataFrame(self.values, index=index, columns=self.names)
+
+    def to_metatensor(self):
+        """A ``metatensor.TensorMap`` of one block, its properties numbered as in ``names``."""
+        try:
+            from metatensor import Labels, TensorBlock, TensorMap
+        except ImportError:
+            raise MissingExtraError(
+                'to_metatensor needs metatensor: pip install "vicinal[metatensor]"'
+            ) from None
+        fields = self.samples.dtype.names
+        samples = np.stack([self.samples[f].astype(np.int32) for f in fields], axis=1)
+        names = {"structure": "system", "number": "center_type"}  # metatensor's names for these
+        values = np.ascontiguousarray(self.dense())
+        block = TensorBlock(
+            values=values,
+            samples=Labels([names.get(f, f) for f in fields], samples),
+            components=[],
+            properties=Labels.range("feature", values.shape[1]),
+        )
+        return TensorMap(Labels.single(), [block])
+
+    # -- files ----------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write ``.npz`` (read it back with :func:`vicinal.load`); never leaves half a file."""
+        arrays = {"samples": self.samples, "names": self.names}
+        if scipy.sparse.issparse(self.values):
+            csr = scipy.sparse.csr_array(self.values)
+            arrays |= {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr}
+            arrays["shape"] = np.array(csr.shape)
+        else:
+            arrays["values"] = self.values
+        with atomic_file(path) as file:
+            np.savez(file, **arrays)
+
+
+def load(path: str | os.PathLike) -> Features:
+    """Read features written by :meth:`Features.save` or ``vicinal compute``.
+
+    Raises
+    ------
+    FileError
+        The file is missing, truncated, or was not written by Vicinal. Nothing in a file is
+        ever executed: pickled objects are refused.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as npz:
+            if "values" in npz:
+                values = npz["values"]
+            else:
+                csr = (npz["data"], npz["indices"], npz["indptr"])
+                values = scipy.sparse.csr_array(csr, shape=tuple(npz["shape"]))
+            return Features(values, npz["samples"], npz["names"])
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file") from None
+    except ShapeError as error:
+        raise FileError(f"{path}: damaged: {error}") from None
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise FileError(f"{path}: not a readable file of Vicinal features ({error})") from None
+
+
+class atomic_file:
+    """A binary file for writing that appears under its name only once it is complete."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = os.fspath(path)
+
+    def __enter__(self):
+        folder = os.path.dirname(os.path.abspath(self.path))
+        try:
+            handle, self.temporary = tempfile.mkstemp(dir=folder, prefix=".vicinal-")
+        except OSError as error:
+            raise FileError(f"{self.path}: cannot be written ({error.strerror})") from None
+        self.file = os.fdopen(handle, "w+b")
+        return self.file
+
+    def __exit__(self, kind, error, traceback):
+        self.file.close()
+        if kind is None:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(self.temporary, 0o666 & ~umask)  # mkstemp makes files private
+            os.replace(self.temporary, self.path)
+        else:
+            os.unlink(self.temporary)
+            if isinstance(error, OSError):
+                raise FileError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """What ``vjp`` gives: the cotangent pulled back.
+
+    Attributes
+    ----------
+    positions : (n_atoms, 3) array, 1/Å times the unit of the cotangent
+    strain : (n_structures, 3, 3) array, derivative for r -> r(1+e), H -> H(1+e); symmetric parts
+        give the virial
+    """
+
+    positions: np.ndarray
+    strain: np.ndarray
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """Block-sparse derivatives of features with respect to positions.
+
+    Attributes
+    ----------
+    sample : (n_blocks,) int64 array, row of the features
+    atom : (n_blocks,) int64 array, the atom that moves (index into all atoms of the batch)
+    values : (n_blocks, 3, n_features) array, 1/Å
+    """
+
+    sample: np.ndarray
+    atom: np.ndarray
+    values: np.ndarray
+
+    def dense(self, n_samples: int, n_atoms: int) -> np.ndarray:
+        """The full (n_samples, n_features, n_atoms, 3) array, mostly zeros: for small systems."""
+        full = np.zeros((n_samples, n_atoms, 3, self.values.shape[2]), self.values.dtype)
+        np.add.at(full, (self.sample, self.atom), self.values)
+        return full.transpose(0, 3, 1, 2)
