@@ -323,7 +323,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     def to_json(self, indent: int | None = None) -> str:
         """Class, parameters and learned species as JSON; :meth:`from_json` reads it."""
-        parameters = {k: _plain(v) for k, v in self.get_params(deep=False).items()}
+        parameters = {k: plain(v) for k, v in self.get_params(deep=False).items()}
         document = {"descriptor": self.registry_name, "parameters": parameters}
         if self.species is None and self.species_known is not None:
             document["species_"] = list(self.species_known)
@@ -362,7 +362,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
     def _plan(self, species: tuple[int, ...]) -> Plan:
         """The plan, made once for given parameters and species."""
         parameters = self.get_params(deep=False)
-        key = json.dumps([species, {k: _plain(v) for k, v in parameters.items()}])
+        key = json.dumps([species, {k: plain(v) for k, v in parameters.items()}])
         plans = self.__dict__.setdefault("_plans", {})
         if key not in plans:
             self._validate()
@@ -519,8 +519,23 @@ def species_numbers(species) -> tuple[int, ...]:
 
 
 def check_choice(name: str, value, choices: Sequence) -> None:
-    if value not in choices:
+    if not (value is None or isinstance(value, str)) or value not in choices:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+
+def check_integer(name: str, value, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name} must be an integer of at least {least}, not {value!r}")
+
+
+def check_number(name: str, value, *, positive: bool = False) -> None:
+    try:
+        good = np.isfinite(float(value)) and (float(value) > 0 or not positive)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        kind = "a positive finite number" if positive else "a finite number"
+        raise ParameterError(f"{name} must be {kind}, not {value!r}")
 
 
 def _choose(env: Environments, centers) -> np.ndarray:
@@ -573,16 +588,16 @@ def _array(name: str, values, shape, dtype=np.float64) -> np.ndarray:
     return array
 
 
-def _plain(value):
+def plain(value):
     """A parameter as JSON can hold it."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, type):
         return np.dtype(value).name
     return value

@@ -1,0 +1,101 @@
+// SIMD by the compilers' vector extension: plain operators, any architecture, one width per build.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <utility>
+
+#ifndef VICINAL_SIMD_BYTES
+#define VICINAL_SIMD_BYTES 16
+#endif
+
+namespace vicinal {
+
+template <class T>
+struct Simd {
+    static constexpr int width = VICINAL_SIMD_BYTES / int(sizeof(T));
+    typedef T vec __attribute__((vector_size(VICINAL_SIMD_BYTES)));
+    // The same at any address, for loads and stores.
+    typedef T loose __attribute__((vector_size(VICINAL_SIMD_BYTES), aligned(alignof(T)), may_alias));
+};
+template <class T>
+using vec = typename Simd<T>::vec;
+
+template <class T>
+inline vec<T> load(const T* p) {
+    return *reinterpret_cast<const typename Simd<T>::loose*>(p);
+}
+template <class T>
+inline void store(T* p, vec<T> v) {
+    *reinterpret_cast<typename Simd<T>::loose*>(p) = v;
+}
+template <class T>
+inline vec<T> splat(T x) {
+    return vec<T>{} + x;
+}
+template <class T>
+inline T sum(vec<T> v) {
+    T s = 0;
+    for (int i = 0; i < Simd<T>::width; ++i) s += v[i];
+    return s;
+}
+
+template <class T>
+inline T dot(const T* a, const T* b, int64_t n) {
+    constexpr int W = Simd<T>::width;
+    vec<T> acc[4] = {};
+    int64_t k = 0;
+    for (; k + 4 * W <= n; k += 4 * W)
+        for (int i = 0; i < 4; ++i) acc[i] += load(a + k + i * W) * load(b + k + i * W);
+    T total = sum<T>((acc[0] + acc[1]) + (acc[2] + acc[3]));
+    for (; k < n; ++k) total += a[k] * b[k];
+    return total;
+}
+
+template <class T>
+constexpr int padded(int n) {
+    return (n + Simd<T>::width - 1) / Simd<T>::width * Simd<T>::width;
+}
+
+// Calls f with a compile-time tile size 1..8 until n rows are done: f(tile, first row).
+template <class F>
+inline void tiles(int n, const F& f) {
+    int first = 0;
+    for (; n - first >= 8; first += 8) f(std::integral_constant<int, 8>{}, first);
+    switch (n - first) {
+        case 7: f(std::integral_constant<int, 7>{}, first); break;
+        case 6: f(std::integral_constant<int, 6>{}, first); break;
+        case 5: f(std::integral_constant<int, 5>{}, first); break;
+        case 4: f(std::integral_constant<int, 4>{}, first); break;
+        case 3: f(std::integral_constant<int, 3>{}, first); break;
+        case 2: f(std::integral_constant<int, 2>{}, first); break;
+        case 1: f(std::integral_constant<int, 1>{}, first); break;
+        default: break;
+    }
+}
+
+// Zeroed memory at cache-line alignment, with a vector of slack behind it.
+template <class T>
+class Buffer {
+public:
+    Buffer() = default;
+    explicit Buffer(size_t n) : size_(n) {
+        const size_t bytes = (n * sizeof(T) + 2 * VICINAL_SIMD_BYTES + 63) / 64 * 64;
+        data_.reset(static_cast<T*>(::operator new(bytes, std::align_val_t(64))));
+        std::memset(static_cast<void*>(data_.get()), 0, bytes);
+    }
+    T* get() const { return data_.get(); }
+    T& operator[](size_t i) const { return data_.get()[i]; }
+    size_t size() const { return size_; }
+
+private:
+    struct Free {
+        void operator()(T* p) const { ::operator delete(p, std::align_val_t(64)); }
+    };
+    std::unique_ptr<T, Free> data_;
+    size_t size_ = 0;
+};
+
+}  // namespace vicinal
