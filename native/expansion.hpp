@@ -96,7 +96,9 @@ public:
         again(p, sample, base, s, [&] {
             each_run(s, [&](int species, int first, int last) {
                 const T* gs = g + species * coefficients();
-                for (int j = first; j < last; ++j) pull(s, j, gs, out + 3 * s.selected[j]);
+                int j = first;
+                for (; j + 1 < last; j += 2) pull<2>(s, j, gs, out);
+                if (j < last) pull<1>(s, j, gs, out);
             });
         });
     }
@@ -126,8 +128,8 @@ public:
             add(s.dR.get());
             for (int j = 0; j < s.n; ++j)
                 for (int k = 0; k < lm(); ++k) {
-                    const T* d = s.dY.get() + 3 * at(j - j % W, 0) + size_t(k) * W + j % W;
-                    along[at(j, k)] = u[0][j] * d[0] + u[1][j] * d[size_t(lm()) * W] +
+                    const T* d = slopes(s, j) + size_t(k) * W;
+                    along[at(j) + size_t(k) * W] = u[0][j] * d[0] + u[1][j] * d[size_t(lm()) * W] +
                                       u[2][j] * d[size_t(lm()) * W * 2];
                 }
             add(s.R.get());
@@ -159,9 +161,10 @@ private:
     static T scale(const PairsView& p, int64_t sample) {
         return T(1) / T(p.samples[sample + 1] - p.samples[sample]);
     }
-    size_t at(int j, int k) const {  // of harmonic k of neighbour j in Y
-        return (size_t(j / W) * lm() + k) * W + j % W;
-    }
+    // Where the harmonics of neighbour j begin in Y; they are W apart. In dY: batch() * 3 + lane.
+    size_t at(int j) const { return size_t(unsigned(j) / W * unsigned(lm())) * W + unsigned(j) % W; }
+    size_t batch(int j) const { return size_t(unsigned(j) / W * unsigned(lm())) * W; }
+    const T* slopes(const Scratch& s, int j) const { return s.dY.get() + 3 * batch(j) + j % W; }
 
     T* touch(Scratch& s, int species) const {
         T* c = s.c.get() + species * coefficients();
@@ -217,13 +220,14 @@ private:
         s.run[0] = 0;
     }
 
-    void expand(Scratch& s, T weight, bool slopes) const {
+    void expand(Scratch& s, T weight, bool with_slopes) const {
         const size_t row = table_.row();
         for (int j = 0; j < s.n; ++j)
-            table_.evaluate(s.r[j], weight, s.R.get() + j * row, slopes ? s.dR.get() + j * row : nullptr);
+            table_.evaluate(s.r[j], weight, s.R.get() + j * row,
+                            with_slopes ? s.dR.get() + j * row : nullptr);
         for (int j = 0; j < s.n; j += W)
             harmonics_.evaluate(load(s.x.get() + j), load(s.y.get() + j), load(s.z.get() + j),
-                                s.Y.get() + at(j, 0), slopes ? s.dY.get() + 3 * at(j, 0) : nullptr,
+                                s.Y.get() + at(j), with_slopes ? s.dY.get() + 3 * at(j) : nullptr,
                                 s.work.get());
     }
 
@@ -245,46 +249,57 @@ private:
                     for (int i = 0; i < M; ++i) acc[i] = load(cm + i * np_);
                     for (int j = first; j < last; ++j) {
                         const V radial = load(R + size_t(j) * row + l * np_ + v);
-                        const T* y = Y + at(j, l * l + m);
+                        const T* y = Y + at(j) + (l * l + m) * W;
                         for (int i = 0; i < M; ++i) acc[i] += y[i * W] * radial;
                     }
                     for (int i = 0; i < M; ++i) store<T>(cm + i * np_, acc[i]);
                 });
     }
 
-    // Pullback of g [lm][n] to the vector of neighbour j.
+    // Pullback of g [lm][n] to the vectors of neighbours j .. j + J - 1: several at a time, so that
+    // g is loaded once for all and their sums do not wait for each other.
+    template <int J>
     void pull(const Scratch& s, int j, const T* g, double* out) const {
-        const T *R = s.R.get() + size_t(j) * table_.row(), *dR = s.dR.get() + size_t(j) * table_.row();
-        const T *Y = s.Y.get() + at(j, 0), *dY = s.dY.get() + 3 * at(j - j % W, 0) + j % W;
         const size_t direction = size_t(lm()) * W;
-        V radial = splat<T>(0), gx = radial, gy = radial, gz = radial;
+        const T *Y[J], *dY[J];
+        for (int i = 0; i < J; ++i) Y[i] = s.Y.get() + at(j + i), dY[i] = slopes(s, j + i);
+        const T* R = s.R.get() + size_t(j) * table_.row();
+        const T* dR = s.dR.get() + size_t(j) * table_.row();
+        V total[J][4] = {};
         for (int l = 0; l <= l_max_; ++l)
             for (int v = 0; v < np_; v += W) {
-                V a = splat<T>(0), ax = a, ay = a, az = a;
+                V a[J][4] = {};
                 for (int k = l * l; k < (l + 1) * (l + 1); ++k) {
                     const V gk = load(g + size_t(k) * np_ + v);
-                    a += Y[k * W] * gk;
-                    ax += dY[k * W] * gk;
-                    ay += dY[direction + k * W] * gk;
-                    az += dY[2 * direction + k * W] * gk;
+                    for (int i = 0; i < J; ++i) {
+                        a[i][0] += Y[i][k * W] * gk;
+                        a[i][1] += dY[i][k * W] * gk;
+                        a[i][2] += dY[i][direction + k * W] * gk;
+                        a[i][3] += dY[i][2 * direction + k * W] * gk;
+                    }
                 }
-                const V value = load(R + l * np_ + v);
-                radial += a * load(dR + l * np_ + v);
-                gx += ax * value, gy += ay * value, gz += az * value;
+                for (int i = 0; i < J; ++i) {
+                    const size_t at = size_t(i) * table_.row() + l * np_ + v;
+                    const V value = load(R + at);
+                    total[i][0] += a[i][0] * load(dR + at);
+                    for (int c = 1; c < 4; ++c) total[i][c] += a[i][c] * value;
+                }
             }
-        const T x = s.x[j], y = s.y[j], z = s.z[j], i = s.inverse[j];
-        const T sx = sum<T>(gx), sy = sum<T>(gy), sz = sum<T>(gz);
-        // grad Y is the gradient of the solid harmonic without its radial part, over |r|.
-        const T along = sum<T>(radial) - (sx * x + sy * y + sz * z) * i;
-        out[0] = double(along * x + sx * i);
-        out[1] = double(along * y + sy * i);
-        out[2] = double(along * z + sz * i);
+        for (int i = 0; i < J; ++i) {
+            const T unit[3] = {s.x[j + i], s.y[j + i], s.z[j + i]}, inverse = s.inverse[j + i];
+            const T sums[3] = {sum<T>(total[i][1]), sum<T>(total[i][2]), sum<T>(total[i][3])};
+            // grad Y is the gradient of the solid harmonic without its radial part, over |r|.
+            const T solid = sums[0] * unit[0] + sums[1] * unit[1] + sums[2] * unit[2];
+            const T along = sum<T>(total[i][0]) - solid * inverse;
+            for (int c = 0; c < 3; ++c)
+                out[3 * s.selected[j + i] + c] = double(along * unit[c] + sums[c] * inverse);
+        }
     }
 
     // dc [lm][n] as neighbour j moves in direction a.
     void one_pair(const Scratch& s, int j, int a, T* dc) const {
         const T *R = s.R.get() + size_t(j) * table_.row(), *dR = s.dR.get() + size_t(j) * table_.row();
-        const T *Y = s.Y.get() + at(j, 0), *dY = s.dY.get() + 3 * at(j - j % W, 0) + j % W;
+        const T *Y = s.Y.get() + at(j), *dY = slopes(s, j);
         const size_t direction = size_t(lm()) * W;
         const T unit[3] = {s.x[j], s.y[j], s.z[j]};
         for (int l = 0, k = 0; l <= l_max_; ++l)

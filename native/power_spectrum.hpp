@@ -38,23 +38,28 @@ public:
     int64_t n_features() const { return n_features_; }
     const std::vector<Block>& blocks() const { return blocks_; }
     size_t coefficients() const { return size_t((l_max_ + 1) * (l_max_ + 1)) * np_; }
-    size_t scratch() const { return 2 * size_t(l_max_ + 1) * n_max_ * np_ + np_; }
+    size_t scratch() const { return 2 * size_t(l_max_ + 1) * n_max_ * np_ + W * np_; }
 
     // One block of features. limit: elements that may be written behind `out` are limit - size.
     void forward(const Block& block, const T* c, T* out, int64_t limit, T* work) const {
-        product<false>(of(c, block.a), of(c, block.b), work);
-        pack(block, work, out, limit);
+        if (!block.triangle() && whole_rows(block, limit)) {
+            product<false>(of(c, block.a), of(c, block.b), out, n_max_, block.factor);
+        } else {
+            product<false>(of(c, block.a), of(c, block.b), work, np_);
+            pack(block, work, out, limit);
+        }
     }
 
     // The derivative of a block along dc.
     void tangent(const Block& block, const T* c, const T* dc, T* out, int64_t limit, T* work) const {
-        product<false>(of(dc, block.a), of(c, block.b), work);
-        product<true>(of(c, block.a), of(dc, block.b), work);
+        product<false>(of(dc, block.a), of(c, block.b), work, np_);
+        product<true>(of(c, block.a), of(dc, block.b), work, np_);
         pack(block, work, out, limit);
     }
 
     // g += the pullback of a block's cotangent.
     void backward(const Block& block, const T* c, const T* cotangent, T* g, T* work) const {
+        // Padded rows beyond n_max may hold anything: they are never read.
         T* turned = work + size_t(l_max_ + 1) * n_max_ * np_;
         unpack(block, cotangent, work, turned);
         if (block.triangle()) {
@@ -76,25 +81,32 @@ private:
         return c + channel * coefficients();
     }
 
-    // P[l][n][n'] (+)= sum_m A[lm][n] B[lm][n']
+    // May rows be written where they belong, whole vectors at a time, one behind the other?
+    bool whole_rows(const Block& block, int64_t limit) const {
+        return n_max_ == np_ || (np_ == W && block.size + W <= limit);
+    }
+
+    // P[l][n][n'] (+)= sum_m A[lm][n] B[lm][n'], rows `stride` apart; with a factor also times
+    // factor * prefactor[l].
     template <bool Add>
-    void product(const T* A, const T* B, T* P) const {
+    void product(const T* A, const T* B, T* P, int stride, T factor = 0) const {
         for (int l = 0; l <= l_max_; ++l) {
             const int rows = 2 * l + 1;
             const T *Al = A + size_t(l * l) * np_, *Bl = B + size_t(l * l) * np_;
-            T* Pl = P + size_t(l) * n_max_ * np_;
+            T* Pl = P + size_t(l) * n_max_ * stride;
+            const T f = factor == 0 ? T(1) : factor * prefactor_[l];
             for (int v = 0; v < np_; v += W)
                 tiles(n_max_, [&](auto tile, int n) {
                     constexpr int N = decltype(tile)::value;
                     V acc[N];
                     for (int k = 0; k < N; ++k)
-                        acc[k] = Add ? load(Pl + (n + k) * np_ + v) : splat<T>(0);
+                        acc[k] = Add ? load(Pl + (n + k) * stride + v) : splat<T>(0);
                     for (int m = 0; m < rows; ++m) {
                         const V b = load(Bl + m * np_ + v);
                         const T* a = Al + m * np_ + n;
                         for (int k = 0; k < N; ++k) acc[k] += a[k] * b;
                     }
-                    for (int k = 0; k < N; ++k) store<T>(Pl + (n + k) * np_ + v, acc[k]);
+                    for (int k = 0; k < N; ++k) store<T>(Pl + (n + k) * stride + v, f * acc[k]);
                 });
         }
     }
@@ -154,9 +166,14 @@ private:
                         Gl[n * np_ + k] = Gl[k * np_ + n] = off * *in++;
                 }
             } else {
-                for (int n = 0; n < n_max_; ++n)
-                    for (int k = 0; k < n_max_; ++k)
-                        Gl[n * np_ + k] = Tl[k * np_ + n] = f * *in++;
+                for (int n = 0; n < n_max_; ++n, in += n_max_) {
+                    int k = 0;
+                    for (; k + W <= n_max_; k += W) store<T>(Gl + n * np_ + k, f * load(in + k));
+                    for (; k < n_max_; ++k) Gl[n * np_ + k] = f * in[k];
+                }
+                for (int n = 0; n < n_max_; n += W)
+                    for (int k = 0; k < n_max_; k += W)
+                        transpose<T>(Gl + n * np_ + k, np_, Tl + k * np_ + n, np_);
             }
         }
     }

@@ -13,12 +13,17 @@
 
 namespace vicinal {
 
+// Both precisions have as many lanes as doubles fill a register: n_max is rarely above 8, and a
+// wider float vector would be half padding.
 template <class T>
 struct Simd {
-    static constexpr int width = VICINAL_SIMD_BYTES / int(sizeof(T));
-    typedef T vec __attribute__((vector_size(VICINAL_SIMD_BYTES)));
+    static constexpr int width = VICINAL_SIMD_BYTES / int(sizeof(double)) < 16 / int(sizeof(T))
+                                     ? 16 / int(sizeof(T))
+                                     : VICINAL_SIMD_BYTES / int(sizeof(double));
+    static constexpr int bytes = width * int(sizeof(T));
+    typedef T vec __attribute__((vector_size(bytes)));
     // The same at any address, for loads and stores.
-    typedef T loose __attribute__((vector_size(VICINAL_SIMD_BYTES), aligned(alignof(T)), may_alias));
+    typedef T loose __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
 };
 template <class T>
 using vec = typename Simd<T>::vec;
@@ -52,6 +57,31 @@ inline T dot(const T* a, const T* b, int64_t n) {
     T total = sum<T>((acc[0] + acc[1]) + (acc[2] + acc[3]));
     for (; k < n; ++k) total += a[k] * b[k];
     return total;
+}
+
+// A square of width x width elements, rows apart by the strides.
+template <class T>
+inline void transpose(const T* in, int in_stride, T* out, int out_stride) {
+    constexpr int W = Simd<T>::width;
+    vec<T> row[W];
+    for (int i = 0; i < W; ++i) row[i] = load(in + i * in_stride);
+    // Exchanges the off-diagonal quarters, then those of each quarter, and so on.
+    auto exchange = [&]<int H>(std::integral_constant<int, H>) {
+        auto both = [&]<int... k>(std::integer_sequence<int, k...>) {
+            for (int i = 0; i < W; ++i) {
+                if (i & H) continue;
+                const vec<T> a = row[i], b = row[i + H];
+                row[i] = __builtin_shufflevector(a, b, (k & H ? W + k - H : k)...);
+                row[i + H] = __builtin_shufflevector(a, b, (k & H ? W + k : k + H)...);
+            }
+        };
+        both(std::make_integer_sequence<int, W>{});
+    };
+    if constexpr (W >= 16) exchange(std::integral_constant<int, 8>{});
+    if constexpr (W >= 8) exchange(std::integral_constant<int, 4>{});
+    if constexpr (W >= 4) exchange(std::integral_constant<int, 2>{});
+    if constexpr (W >= 2) exchange(std::integral_constant<int, 1>{});
+    for (int i = 0; i < W; ++i) store(out + i * out_stride, row[i]);
 }
 
 template <class T>

@@ -10,7 +10,8 @@ from ase.data import chemical_symbols
 from ase.geometry import complete_cell
 
 from vicinal import _engine
-from vicinal.errors import ParameterError, ShapeError, StructureError
+from vicinal.descriptors.parameters import check_number
+from vicinal.errors import ShapeError, StructureError
 
 #: Structures without periodicity and with at most this many atoms are searched by the native
 #: quadratic loop, all in one call; above it (or with any periodicity) vesin's cell list takes over.
@@ -35,6 +36,8 @@ class Environments:
         ``cell`` (3, 3; rows are vectors) and ``pbc`` (a bool or three).
     cutoff : float, Å
         Radius of the environments.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     n_threads : int, optional
         Threads for the neighbour search; all available cores by default.
 
@@ -64,9 +67,11 @@ class Environments:
         frames: Atoms | Mapping | Iterable[Atoms | Mapping],
         cutoff: float,
         *,
+        periodic: bool | None = None,
         n_threads: int | None = None,
     ):
-        self.cutoff = _positive(cutoff, "cutoff")
+        check_number("cutoff", cutoff, positive=True)
+        self.cutoff = float(cutoff)
         frames = as_frames(frames)
         arrays = [_arrays(frame, s) for s, frame in enumerate(frames)]
         sizes = np.array([len(numbers) for _, numbers, _, _ in arrays], dtype=np.int64)
@@ -77,6 +82,8 @@ class Environments:
         self.numbers = _concatenate([a[1] for a in arrays], (0,), np.int32)
         self.cells = np.array([a[2] for a in arrays], dtype=np.float64).reshape(-1, 3, 3)
         self.pbc = np.array([a[3] for a in arrays], dtype=bool).reshape(-1, 3)
+        if periodic is not None and not periodic:
+            self.pbc[:] = False
         self.structure = np.repeat(np.arange(len(arrays), dtype=np.int32), sizes)
         self._check_finite()
         self._find_pairs(n_threads)
@@ -242,13 +249,3 @@ def _concatenate(parts, empty_shape, dtype) -> np.ndarray:
     if not parts:
         return np.empty(empty_shape, dtype)
     return np.ascontiguousarray(np.concatenate(parts), dtype=dtype)
-
-
-def _positive(value, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ParameterError(f"{name} must be a number, not {value!r}") from None
-    if not np.isfinite(number) or number <= 0:
-        raise ParameterError(f"{name} must be positive and finite, not {value!r}")
-    return number

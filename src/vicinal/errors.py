@@ -10,7 +10,7 @@ class ParameterError(VicinalError, ValueError):
 
 
 class StructureError(VicinalError, ValueError):
-    """A structure cannot be described; the message names the structure and, where it can, the atom."""
+    """A structure cannot be described; the message names it and, where it can, the atom."""
 
 
 class SpeciesError(StructureError):

@@ -182,7 +182,7 @@ class atomic_file:
             os.replace(self.temporary, self.path)
         else:
             os.unlink(self.temporary)
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and not isinstance(error, FileError):
                 raise FileError(f"{self.path}: cannot be written ({error.strerror})") from None
 
 

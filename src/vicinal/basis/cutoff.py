@@ -62,27 +62,27 @@ def _step(x, w):
 
 
 def _cosine(x, w):
-    """``(1 + cos(pi x)) / 2``; Behler & Parrinello, PRL 98, 146401 (2007), equation 4."""
+    """``(1 + cos(pi x)) / 2``; Behler & Parrinello, Phys. Rev. Lett. 98, 146401 (2007)."""
     return np.cos(0.5 * np.pi * x) ** 2
 
 
 def _shifted_cosine(x, w):
-    """One up to ``1 - w``, then half a cosine; Bartok et al., PRB 87, 184115 (2013), eq. 45 ff."""
+    """One up to ``1 - w``, then a cosine; Bartok & Csanyi, IJQC 115, 1051 (2015)."""
     return np.cos(0.5 * np.pi * np.clip((x - 1.0) / w + 1.0, 0.0, 1.0)) ** 2
 
 
 def _polynomial(x, w, gamma=4.0):
-    """``1 + g x^(g+1) - (g+1) x^g`` with ``g = 4``; Khorshidi & Peterson, CPC 207, 310 (2016)."""
+    """``1 + g x^(g+1) - (g+1) x^g`` with ``g = 4``; AMP, Comput. Phys. Commun. 207, 310 (2016)."""
     return 1.0 + gamma * x ** (gamma + 1.0) - (gamma + 1.0) * x**gamma
 
 
 def _tanh(x, w):
-    """``tanh(1 - x)^3``; Behler, J. Chem. Phys. 134, 074106 (2011), equation 5."""
+    """``tanh(1 - x)^3``; Behler, J. Chem. Phys. 134, 074106 (2011)."""
     return np.tanh(1.0 - x) ** 3
 
 
 def _exponential(x, w):
-    """``exp(1 - 1/(1 - x^2))``; Singraber et al., JCTC 15, 1827 (2019), supporting information."""
+    """``exp(1 - 1/(1 - x^2))``; n2p2, J. Chem. Theory Comput. 15, 1827 (2019)."""
     return np.exp(1.0 - 1.0 / ((1.0 - x) * (1.0 + x)))
 
 

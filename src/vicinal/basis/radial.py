@@ -9,8 +9,8 @@ everything but the spherical harmonic: the overlap of the neighbour's density wi
     rho_l(x, r) = delta(x - r) / x^2                                                 (delta)
 
 with the modified spherical Bessel functions ``i_l``. The Gaussian has unit norm in L2, as in
-Willatt, Musil & Ceriotti, J. Chem. Phys. 150, 154110 (2019); ``rho_l`` is equation 26 of Bartok,
-Kondor & Csanyi, Phys. Rev. B 87, 184115 (2013).
+Willatt, Musil & Ceriotti, J. Chem. Phys. 150, 154110 (2019); ``rho_l`` is from Bartok, Kondor &
+Csanyi, Phys. Rev. B 87, 184115 (2013), where SOAP is introduced.
 
 The integral is one matrix product, ``R_l = rho_l(nodes) @ weights_l``: for an orthonormal basis the
 nodes are those of a Gauss-Legendre rule, for QUIP's basis they are the points where its expansion
@@ -284,7 +284,7 @@ def _gto(f):
 def _gto_dscribe(f):
     """DScribe's GTO: ``r^l exp(-a_nl r^2)``, ``a_nl`` so that it is 0.001 at 1 .. R_c Angstrom.
 
-    Himanen et al., Comput. Phys. Commun. 247, 106949 (2020), section 3.4. Not normalised before
+    Himanen et al., Comput. Phys. Commun. 247, 106949 (2020). Not normalised before
     Loewdin's orthonormalisation, which therefore depends on the unit of length.
     """
     if f.cutoff <= 1.0:
@@ -305,7 +305,7 @@ def _gto_dscribe(f):
 def _polynomial(f):
     """DScribe's polynomials: ``(R_c - r)^(n + 2)``, n = 1 .. n_max, zero beyond the cutoff.
 
-    Bartok, Kondor & Csanyi, Phys. Rev. B 87, 184115 (2013), equations 28 and 29. They are almost
+    Bartok, Kondor & Csanyi, Phys. Rev. B 87, 184115 (2013). They are almost
     linearly dependent, so they are written in the Jacobi polynomials that are orthonormal with the
     weight ``r^2 (R_c - r)^6``, and the rotation from these is computed with many digits.
     """
@@ -326,7 +326,7 @@ def _polynomial_rotation(n_max, cutoff):
     """Rotation from the Jacobi polynomials to Loewdin's orthonormalisation of the powers.
 
     The unitary polar factor of the Cholesky factor of the overlap, by the Newton-Schulz iteration
-    (Higham, Functions of Matrices (2008), equation 8.20).
+    (Higham, Functions of Matrices (2008), chapter 8).
     """
     with localcontext() as context:
         context.prec = 100
@@ -351,7 +351,7 @@ def _polynomial_rotation(n_max, cutoff):
 def _bessel(f):
     """Laplacian eigenstates in the ball: ``j_l(z_nl r / R_c)``, normalised, zero beyond the cutoff.
 
-    Bigi, Huguenin-Dumittan, Ceriotti & Manolopoulos, J. Chem. Phys. 157, 234101 (2022), equation 7.
+    Bigi, Huguenin-Dumittan, Ceriotti & Manolopoulos, J. Chem. Phys. 157, 234101 (2022).
     Here n_max and l_max are independent of each other.
     """
     zeros = _bessel_zeros(f.n_max, f.l_max)

@@ -20,7 +20,7 @@ class Weighting:
         - ``"poly"``: ``c (1 + 2 (r/r0)^3 - 3 (r/r0)^2)^m`` up to ``r0``, then zero. Caro, Phys.
           Rev. B 100, 024112 (2019).
         - ``"pow"``: ``c / (d + (r/r0)^m)``. Willatt, Musil & Ceriotti, Phys. Chem. Chem. Phys. 20,
-          29661 (2018), equation 3; featomic's ``Willatt2018`` is ``c = d = rate``, ``r0 = scale``,
+          29661 (2018); featomic's ``Willatt2018`` is ``c = d = rate``, ``r0 = scale``,
           ``m = exponent``.
         - ``"exp"``: ``c / (d + exp(-r/r0))``, which grows with the distance (sic, as in DScribe).
 
@@ -60,7 +60,7 @@ class Weighting:
                 kind = "positive" if positive else "at least 0"
                 raise ParameterError(f"weighting: {key!r} must be {kind}, got {value}")
         self.parameters = {key: float(value) for key, value in parameters.items()}
-        compact = self.function == "poly" and self.parameters["m"] > 0
+        compact = self.function == "poly"
         self.end = self.parameters["r0"] if compact else np.inf
         # near r0 the polynomial is (r0 - r)^(2m)
         self.smoothness = np.ceil(2.0 * self.parameters["m"]) - 1.0 if compact else np.inf
@@ -71,8 +71,8 @@ class Weighting:
         p = self.parameters
         x = np.asarray(r, dtype=float) / p.get("r0", 1.0)
         if self.function == "poly":
-            x = np.minimum(x, 1.0)
-            return p["c"] * ((1.0 - x) ** 2 * (1.0 + 2.0 * x)) ** p["m"]
+            inside, x = x <= 1.0, np.minimum(x, 1.0)
+            return inside * p["c"] * ((1.0 - x) ** 2 * (1.0 + 2.0 * x)) ** p["m"]
         if self.function == "pow":
             return p["c"] / (p["d"] + x ** p["m"])
         if self.function == "exp":

@@ -9,7 +9,7 @@ import scipy.sparse
 
 from vicinal import _engine
 from vicinal.basis.spline import Table
-from vicinal.descriptors.base import Pairs
+from vicinal.descriptors.plan import Pairs
 
 
 class PowerSpectrumPlan:
@@ -122,9 +122,7 @@ def _row_factors(channel_pairs, n_l: int, n_max: int, index, scale):
     diagonal = np.equal(*np.asarray(channel_pairs).T)
     n, m = np.triu_indices(n_max)
     triangle = np.tile(n != m, n_l)
-    pieces = [
-        triangle.astype(int) if same else np.full(n_l * n_max**2, 2) for same in diagonal
-    ]
+    pieces = [triangle.astype(int) if same else np.full(n_l * n_max**2, 2) for same in diagonal]
     kind = np.concatenate(pieces)
     if len(kind) != len(scale):
         return None

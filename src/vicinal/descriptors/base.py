@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
 
 import numpy as np
 import scipy.sparse
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from vicinal import _engine
+from vicinal.descriptors.parameters import check_choice, check_dtype, plain, species_numbers
+from vicinal.descriptors.plan import Pairs, Plan
 from vicinal.environments import Environments, as_frames
 from vicinal.errors import NotFittedError, ParameterError, ShapeError, SpeciesError
 from vicinal.features import (
@@ -32,73 +32,6 @@ from vicinal.features import (
 #: Pairs, and values, that one step of a chunked loop may hold: a few megabytes.
 CHUNK_PAIRS = 400_000
 CHUNK_VALUES = 500_000
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """The pairs of some centres: the whole input of a plan.
-
-    ``D[start[k]:stop[k]]`` are the pair vectors of the k-th centre, ``j`` the neighbours (index
-    into ``species``), ``species`` the species *index* (into the plan's species) of every atom and
-    ``centers`` the atom of each centre. Sample ``m`` is made of the centres
-    ``samples[m]:samples[m + 1]``: one each, except for densities averaged before correlation.
-    """
-
-    D: np.ndarray
-    j: np.ndarray
-    species: np.ndarray
-    centers: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    samples: np.ndarray
-    n_threads: int
-
-    @property
-    def n_samples(self) -> int:
-        return len(self.samples) - 1
-
-    @property
-    def n_pairs(self) -> int:
-        return int((self.stop - self.start).sum())
-
-    def part(self, first: int, last: int) -> Pairs:
-        """Samples ``first:last`` alone."""
-        a, b = self.samples[first], self.samples[last]
-        return Pairs(
-            self.D,
-            self.j,
-            self.species,
-            self.centers[a:b],
-            self.start[a:b],
-            self.stop[a:b],
-            self.samples[first : last + 1] - a,
-            self.n_threads,
-        )
-
-
-class Plan(Protocol):
-    """The four verbs on pair vectors. "Selected pairs" are those of all centres, one after the
-    other, so ``pairs.n_pairs`` of them."""
-
-    n_features: int
-    dtype: np.dtype
-
-    def names(self) -> Sequence[str]: ...
-
-    def compute(self, pairs: Pairs, out: np.ndarray) -> None:
-        """Write the features to ``out`` (n_samples, n_features)."""
-
-    def vjp(self, pairs: Pairs, cotangent) -> np.ndarray:
-        """Cotangent (n_samples, n_features) to float64 (n selected pairs, 3)."""
-
-    def jvp(self, pairs: Pairs, tangent: np.ndarray, out: np.ndarray) -> None:
-        """Tangent, float64 (n selected pairs, 3), to ``out`` (n_samples, n_features)."""
-
-    def jacobian(
-        self, pairs: Pairs, pair_block: np.ndarray, center_block: np.ndarray, out: np.ndarray
-    ) -> None:
-        """Add each selected pair's (3, n_features) derivative to ``out[pair_block]`` and subtract
-        it from ``out[center_block]``. Blocks of different samples are different."""
 
 
 class Descriptor(TransformerMixin, BaseEstimator):
@@ -125,7 +58,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     def _validate(self) -> None:
         """Raise ParameterError for parameters that are wrong or make no sense together."""
-        check_choice("dtype", self.dtype, ("float64", "float32"))
+        check_dtype(self.dtype)
         check_choice("pooling", self.pooling, self._poolings)
         _engine.threads(self.n_threads)
         if self.species is not None:
@@ -165,7 +98,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         if getattr(self, "sparse", False):
             if out is not None:
                 raise ParameterError("out cannot be given when sparse=True")
-            features = Features(self._sparse_values(plan, pairs), samples, plan.names)
+            samples = self._samples(env, chosen, pooled=not self._pooled)
+            features = Features(plan.compute_sparse(pairs), samples, plan.names)
             return features.pool(self.pooling) if self._pooled else features
         shape = (len(samples), plan.n_features)
         if out is None:
@@ -196,7 +130,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
         structure = env.structure[chosen]
         positions = np.zeros((env.n_atoms, 3))
         strain = np.zeros((env.n_structures, 3, 3))
-        for first, last in _chunks(pairs, CHUNK_PAIRS):
+        for first, last in pairs.chunks(CHUNK_PAIRS):
             part = pairs.part(first, last)
             gradient = plan.vjp(part, cotangent(first, last))
             a, b = pairs.samples[first], pairs.samples[last]
@@ -232,8 +166,10 @@ class Descriptor(TransformerMixin, BaseEstimator):
         if getattr(self, "sparse", False):
             tangent = _engine.native.pair_tangents(pairs, structure, positions, strain)
             values = plan.jvp_sparse(pairs, tangent)
+            if not self._pooled:
+                return values
             samples = self._samples(env, chosen, pooled=False)
-            return Features(values, samples, ()).pool(self.pooling).values if self._pooled else values
+            return Features(values, samples, ()).pool(self.pooling).values
         out = np.empty((self._n_rows(env, chosen), plan.n_features), plan.dtype)
         self._pool_into(env, chosen, pairs, plan, push, out, offset=True)
         return out
@@ -257,7 +193,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         sample, atom = np.divmod(blocks, env.n_atoms)
         if self._pooled:
             rows, weights = self._pool_weights(env, chosen)
-            keys, block = np.unique(rows[sample] * np.int64(env.n_atoms) + atom, return_inverse=True)
+            keys = rows[sample] * np.int64(env.n_atoms) + atom
+            keys, block = np.unique(keys, return_inverse=True)
             pooled = np.zeros((len(keys), 3, plan.n_features), plan.dtype)
             np.add.at(pooled, block, values * weights[rows[sample], None, None].astype(plan.dtype))
             sample, atom = np.divmod(keys, env.n_atoms)
@@ -292,7 +229,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
             if isinstance(X, Environments):
                 self.species_ = X.species
             else:
-                numbers = [Environments.numbers_of(frame, s) for s, frame in enumerate(as_frames(X))]
+                frames = as_frames(X)
+                numbers = [Environments.numbers_of(frame, s) for s, frame in enumerate(frames)]
                 self.species_ = np.unique(np.concatenate([[], *numbers])).astype(int).tolist()
         else:
             self.species_ = list(species_numbers(self.species))
@@ -361,8 +299,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     def _plan(self, species: tuple[int, ...]) -> Plan:
         """The plan, made once for given parameters and species."""
-        parameters = self.get_params(deep=False)
-        key = json.dumps([species, {k: plain(v) for k, v in parameters.items()}])
+        key = json.dumps([species, [plain(getattr(self, k)) for k in _parameter_names(type(self))]])
         plans = self.__dict__.setdefault("_plans", {})
         if key not in plans:
             self._validate()
@@ -372,14 +309,16 @@ class Descriptor(TransformerMixin, BaseEstimator):
         return plans[key]
 
     def _environments(self, frames) -> Environments:
-        cutoff = self.neighbor_cutoff
+        cutoff, periodic = self.neighbor_cutoff, getattr(self, "periodic", None)
         if not isinstance(frames, Environments):
-            return Environments(frames, cutoff, n_threads=self.n_threads)
+            return Environments(frames, cutoff, periodic=periodic, n_threads=self.n_threads)
         if frames.cutoff < cutoff * (1 - 1e-12):
             raise ParameterError(
                 f"environments of cutoff {frames.cutoff:g} Å do not reach the "
                 f"{cutoff:g} Å that this {type(self).__name__} needs"
             )
+        if periodic is not None and not periodic and frames.pbc.any():
+            raise ParameterError("periodic=False, but the environments were made with periodicity")
         return frames
 
     def _prepare(self, frames, centers):
@@ -439,9 +378,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     def _pool_weights(self, env: Environments, chosen: np.ndarray):
         """(pooled row of each centre, weight of each pooled row)"""
-        _, rows, counts = np.unique(
-            env.structure[chosen], return_inverse=True, return_counts=True
-        )
+        _, rows, counts = np.unique(env.structure[chosen], return_inverse=True, return_counts=True)
         return rows, 1.0 / counts if self.pooling == "mean" else np.ones(len(counts))
 
     def _pool_into(self, env, chosen, pairs, plan, verb, out, offset: bool = False) -> None:
@@ -450,7 +387,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
         ``offset``: the verb also wants the index of its first centre, and few pairs at a time.
         """
         if not self._pooled:
-            for first, last in _chunks(pairs, CHUNK_PAIRS) if offset else [(0, pairs.n_samples)]:
+            for first, last in pairs.chunks(CHUNK_PAIRS) if offset else [(0, pairs.n_samples)]:
                 part = pairs.part(first, last)
                 more = (int(pairs.samples[first]),) if offset else ()
                 verb(part, out[first:last], *more)
@@ -496,46 +433,14 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
         return spread
 
-    def _sparse_values(self, plan, pairs) -> scipy.sparse.csr_array:
-        return plan.compute_sparse(pairs)
+
+@cache
+def _parameter_names(cls: type) -> list[str]:
+    """scikit-learn's list of parameters; asking for it reads the signature anew each time."""
+    return cls._get_param_names()
 
 
 # -- small helpers ------------------------------------------------------------------------------
-
-
-def species_numbers(species) -> tuple[int, ...]:
-    """Symbols and atomic numbers, mixed at will, as sorted atomic numbers."""
-    if isinstance(species, str | int | np.integer):
-        species = [species]
-    numbers = set()
-    for one in species:
-        number = atomic_numbers.get(one) if isinstance(one, str) else one
-        if not isinstance(number, int | np.integer) or not 0 <= number < len(chemical_symbols):
-            raise ParameterError(f"species: {one!r} is not a chemical symbol or atomic number")
-        numbers.add(int(number))
-    if not numbers:
-        raise ParameterError("species is empty")
-    return tuple(sorted(numbers))
-
-
-def check_choice(name: str, value, choices: Sequence) -> None:
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-
-
-def check_integer(name: str, value, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ParameterError(f"{name} must be an integer of at least {least}, not {value!r}")
-
-
-def check_number(name: str, value, *, positive: bool = False) -> None:
-    try:
-        good = np.isfinite(float(value)) and (float(value) > 0 or not positive)
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        kind = "a positive finite number" if positive else "a finite number"
-        raise ParameterError(f"{name} must be {kind}, not {value!r}")
 
 
 def _choose(env: Environments, centers) -> np.ndarray:
@@ -552,7 +457,7 @@ def _choose(env: Environments, centers) -> np.ndarray:
             n = int(env.atom_offsets[s + 1] - env.atom_offsets[s])
             inside = np.asarray(inside, dtype=np.int64)
             if ((inside < -n) | (inside >= n)).any():
-                raise ShapeError(f"centers: structure {s} has {n} atoms, asked for {inside.tolist()}")
+                raise ShapeError(f"centers: structure {s} has {n} atoms, not {inside.tolist()}")
             parts.append(inside % n + env.atom_offsets[s])
         return np.concatenate(parts)
     chosen = np.asarray(centers)
@@ -563,19 +468,8 @@ def _choose(env: Environments, centers) -> np.ndarray:
             "centers must be atom indices, a mask over all atoms, or one list for each structure"
         )
     if ((chosen < -env.n_atoms) | (chosen >= env.n_atoms)).any():
-        raise ShapeError(f"centers: there are {env.n_atoms} atoms, asked for {chosen.tolist()[:20]}")
+        raise ShapeError(f"centers: there are {env.n_atoms} atoms, not {chosen.tolist()[:20]}")
     return chosen.astype(np.int64) % max(env.n_atoms, 1)
-
-
-def _chunks(pairs: Pairs, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of samples with at most ``limit`` pairs each (or a single sample)."""
-    ends = np.concatenate([[0], np.cumsum(pairs.stop - pairs.start)])[pairs.samples]
-    first = 0
-    while first < pairs.n_samples:
-        last = int(np.searchsorted(ends, ends[first] + limit, side="right")) - 1
-        last = min(max(last, first + 1), pairs.n_samples)
-        yield first, last
-        first = last
 
 
 def _array(name: str, values, shape, dtype=np.float64) -> np.ndarray:
@@ -586,18 +480,3 @@ def _array(name: str, values, shape, dtype=np.float64) -> np.ndarray:
     if array.shape != tuple(shape):
         raise ShapeError(f"{name} has shape {array.shape}, not {tuple(shape)}")
     return array
-
-
-def plain(value):
-    """A parameter as JSON can hold it."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(v) for v in value]
-    if isinstance(value, type):
-        return np.dtype(value).name
-    return value

@@ -117,7 +117,7 @@ def layout(convention, *, pairs, n_max, l_max, density="gaussian", sigma=0.5):
     - ``"vicinal"``: ``p / sqrt(2l + 1)``, in the order of the raw rows; what stands for two equal
       features (``a != b`` or ``n != n'``) is there once, times ``sqrt(2)``. The dot product of two
       rows is then the SOAP kernel of Bartok, Kondor & Csanyi, Phys. Rev. B 87, 184115 (2013),
-      equation 36, up to ``8 pi^2``.
+      up to ``8 pi^2``.
     - ``"dscribe"``: ``N pi sqrt(8 / (2l + 1)) p``, in the order of the raw rows, no other factors.
     - ``"featomic"``: ``(-1)^l p / sqrt(2l + 1)``, times ``sqrt(2)`` if ``a != b``, for all
       ``n, n'`` also if ``a = b``. The order ``[pair][l][n][n']`` is that of
@@ -165,8 +165,8 @@ def layout(convention, *, pairs, n_max, l_max, density="gaussian", sigma=0.5):
     raw = np.where(stored, raw, raw.swapaxes(2, 3))
 
     if convention == "featomic":
-        return Layout(prefactor, raw.ravel(), np.where(a == b, 1.0, np.sqrt(2.0)).ravel(),
-                      labels.reshape(-1, 5))  # fmt: skip
+        scale = np.where(a == b, 1.0, np.sqrt(2.0))
+        return Layout(prefactor, raw.ravel(), scale.ravel(), labels.reshape(-1, 5))
     index, labels = raw[stored], labels[stored]
     if convention == "dscribe":
         return Layout(prefactor, index, np.ones(len(index)), labels)
@@ -205,7 +205,8 @@ def parse_dscribe(
 
     The numbers agree with DScribe 2.1.2 to 1e-10 of the largest feature, or as far as DScribe's own
     orthonormalisation is accurate (``sqrtm(inv(S))``; it loses digits for many functions).
-    ``periodic`` is not passed on: Vicinal follows the ``pbc`` of each structure.
+    ``periodic`` is not passed on: Vicinal follows the ``pbc`` of each structure, which DScribe
+    does with ``periodic=True`` only.
 
     Returns
     -------
@@ -254,6 +255,7 @@ def parse_dscribe(
         "mixing": mixing,
         "pooling": pooling,
         "convention": "dscribe",
+        "periodic": None if periodic else False,
         "sparse": bool(sparse),
         "dtype": dtype,
     }
@@ -278,9 +280,9 @@ def parse_featomic(hypers):
     """Keyword arguments of :class:`vicinal.SOAP` for the hypers of ``featomic.SoapPowerSpectrum``.
 
     The numbers agree with featomic 0.6.7 to 1e-12 of the largest feature if its
-    ``spline_accuracy`` is None, otherwise as far as its splines do. Densities ``Gaussian`` and
-    ``DiracDelta``; basis ``TensorProduct`` with ``Gto``; smoothing ``ShiftedCosine`` and ``Step``;
-    scaling ``Willatt2018``.
+    ``spline_accuracy`` is None, otherwise as far as its splines do. Density ``Gaussian``;
+    basis ``TensorProduct`` with ``Gto``; smoothing ``ShiftedCosine`` and ``Step``; scaling
+    ``Willatt2018``: all that featomic has without splines made in Python.
 
     Parameters
     ----------
@@ -303,14 +305,10 @@ def parse_featomic(hypers):
         _refuse_rest("cutoff.smoothing", rest)
         parameters["cutoff_function"] = None
 
-    kind, rest = _typed("density", density, "Gaussian", "DiracDelta")
-    parameters["density"] = "gaussian" if kind == "Gaussian" else "delta"
+    _, rest = _typed("density", density, "Gaussian")
     parameters["central_weight"] = float(rest.pop("center_atom_weight", 1.0))
     scaling = rest.pop("scaling", None)
-    if kind == "Gaussian":
-        parameters["sigma"] = float(*_take("density", rest, "width"))
-    else:
-        _refuse_rest("density", rest)
+    parameters["sigma"] = float(*_take("density", rest, "width"))
     if scaling is not None:
         _, scaling = _typed("density.scaling", scaling, "Willatt2018")
         rate, scale, exponent = _take("density.scaling", scaling, "rate", "scale", "exponent")

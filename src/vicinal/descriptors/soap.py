@@ -12,13 +12,8 @@ from vicinal.basis.radial import RadialFunctions
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.descriptors import conventions
-from vicinal.descriptors.base import (
-    Descriptor,
-    check_choice,
-    check_integer,
-    check_number,
-    plain,
-)
+from vicinal.descriptors.base import Descriptor
+from vicinal.descriptors.parameters import check_choice, check_integer, check_number, plain
 from vicinal.errors import ParameterError
 
 _RADIAL_PARAMETERS = (
@@ -63,8 +58,9 @@ class SOAP(Descriptor):
     radial_basis : "gto", "gto_dscribe", "polynomial", "bessel" or "quip"
         Orthonormal radial functions: Gaussian type (featomic's; DScribe's), DScribe's polynomials,
         spherical Bessel functions (Laplacian eigenstates of the ball), QUIP's equispaced Gaussians.
-    cutoff_function : "shifted_cosine", "cosine", "polynomial", "tanh", "exponential", "padded" or None
-        How a neighbour fades out. "padded" is DScribe's: a jump beyond the cutoff, where a
+    cutoff_function : str or None
+        How a neighbour fades out: "shifted_cosine", "cosine", "polynomial", "tanh", "exponential",
+        "padded", or None for a jump. "padded" is DScribe's: a jump beyond the cutoff, where a
         Gaussian has fallen to 0.001 at the cutoff.
     cutoff_width : float, Å
         Width of the switching zone of "shifted_cosine".
@@ -86,6 +82,8 @@ class SOAP(Descriptor):
     pooling : None, "mean", "sum" or "inner"
         One row an atom; or one a structure: mean or sum of the rows, or the power spectrum of the
         mean density.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     sparse : bool
         Return csr_array that holds only pairs of species with neighbours in the environment.
     accuracy : float
@@ -103,7 +101,7 @@ class SOAP(Descriptor):
 
     References
     ----------
-    A. P. Bartók, R. Kondor, G. Csányi, Phys. Rev. B 87, 184115 (2013), equations 26 to 36.
+    A. P. Bartók, R. Kondor, G. Csányi, Phys. Rev. B 87, 184115 (2013).
     Compression: J. P. Darby, J. R. Kermode, G. Csányi, npj Comput. Mater. 8, 166 (2022).
     Mixed species: M. J. Willatt, F. Musil, M. Ceriotti, Phys. Chem. Chem. Phys. 20, 29661 (2018).
 
@@ -138,6 +136,7 @@ class SOAP(Descriptor):
         central_weight=1.0,
         convention="vicinal",
         pooling=None,
+        periodic=None,
         sparse=False,
         accuracy=1e-10,
         dtype="float64",
@@ -159,6 +158,7 @@ class SOAP(Descriptor):
         self.central_weight = central_weight
         self.convention = convention
         self.pooling = pooling
+        self.periodic = periodic
         self.sparse = sparse
         self.accuracy = accuracy
         self.dtype = dtype
@@ -215,6 +215,8 @@ class SOAP(Descriptor):
         check_choice("normalization", self.normalization, (None, "l2"))
         check_choice("convention", self.convention, conventions.CONVENTIONS)
         check_choice("compression", self.compression, conventions.COMPRESSIONS)
+        if self.periodic not in (None, False):
+            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         if self.sparse and self.convention in ("featomic", "quip"):
             raise ParameterError(f"sparse=True is not there with convention={self.convention!r}")
         self._radial()
@@ -233,7 +235,7 @@ class SOAP(Descriptor):
             sigma=self.sigma,
         )
         # Single precision cannot use a finer table, and a coarse one stays in cache.
-        accuracy = max(self.accuracy, 1e-7) if self.dtype == "float32" else self.accuracy
+        accuracy = max(self.accuracy, 1e-7) if np.dtype(self.dtype) == np.float32 else self.accuracy
         return PowerSpectrumPlan(
             table=_table(self._radial_key(), accuracy),
             center=self.central_weight * radial.central(),

@@ -1,0 +1,70 @@
+"""Hyper-parameters: their checks, and their form in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
+
+from vicinal.errors import ParameterError
+
+
+def species_numbers(species) -> tuple[int, ...]:
+    """Symbols and atomic numbers, mixed at will, as sorted atomic numbers."""
+    if isinstance(species, str | int | np.integer):
+        species = [species]
+    numbers = set()
+    for one in species:
+        number = atomic_numbers.get(one) if isinstance(one, str) else one
+        if not isinstance(number, int | np.integer) or not 0 <= number < len(chemical_symbols):
+            raise ParameterError(f"species: {one!r} is not a chemical symbol or atomic number")
+        numbers.add(int(number))
+    if not numbers:
+        raise ParameterError("species is empty")
+    return tuple(sorted(numbers))
+
+
+def check_choice(name: str, value, choices: Sequence) -> None:
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        known = ", ".join(map(repr, choices))
+        raise ParameterError(f"{name} must be one of {known}, not {value!r}")
+
+
+def check_dtype(value) -> None:
+    try:
+        known = np.dtype(value).name in ("float64", "float32")
+    except TypeError:
+        known = False
+    if not known:
+        raise ParameterError(f"dtype must be 'float64' or 'float32', not {value!r}")
+
+
+def check_integer(name: str, value, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name} must be an integer of at least {least}, not {value!r}")
+
+
+def check_number(name: str, value, *, positive: bool = False) -> None:
+    try:
+        good = np.isfinite(float(value)) and (float(value) > 0 or not positive)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        kind = "a positive finite number" if positive else "a finite number"
+        raise ParameterError(f"{name} must be {kind}, not {value!r}")
+
+
+def plain(value):
+    """A parameter as JSON can hold it."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(v) for v in value]
+    if isinstance(value, type):
+        return np.dtype(value).name
+    return value
