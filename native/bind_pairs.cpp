@@ -103,7 +103,26 @@ static int64_t first_coincident(array_in<double, nb::shape<-1, 3>> D, double tol
     return -1;
 }
 
+template <class T>
+static void bind_pool(nb::module_& m) {
+    m.def("pool_rows", [](array_in<T, nb::shape<-1, -1>> values, array_in<int64_t> row,
+                          array_in<double> weight, array_out<T, nb::shape<-1, -1>> out,
+                          int n_threads) {
+        const int64_t n = int64_t(values.shape(0));
+        require(int64_t(row.size()) == n && values.shape(1) == out.shape(1) &&
+                    weight.size() == out.shape(0),
+                "rows to be pooled do not fit");
+        for (int64_t k = 0; k < n; ++k)
+            require(0 <= row.data()[k] && row.data()[k] < int64_t(out.shape(0)), "row out of range");
+        nb::gil_scoped_release free;
+        pool_rows(values.data(), n, int64_t(values.shape(1)), row.data(), weight.data(), out.data(),
+                  n_threads);
+    });
+}
+
 void bind_pairs(nb::module_& m) {
+    bind_pool<double>(m);
+    bind_pool<float>(m);
     m.def("molecular_pairs", &molecular_pairs);
     m.def("merge_pairs", &merge_pairs);
     m.def("first_coincident", &first_coincident);

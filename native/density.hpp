@@ -16,6 +16,9 @@ namespace vicinal {
 template <class T>
 class DensityPlan {
 public:
+    // Output larger than this does not stay in a cache anyway and is written past it.
+    static constexpr int64_t stream_bytes = int64_t(6) << 20;
+
     // mixing: [n_channels][n_species], or empty where channels are species.
     // gather, scale: output[k] = scale[k] * row[gather[k]]; empty where the order is the native one.
     DensityPlan(Expansion<T> expansion, PowerSpectrum<T> correlation, int n_channels,
@@ -32,9 +35,12 @@ public:
     const PowerSpectrum<T>& correlation() const { return correlation_; }
 
     void compute(const PairsView& p, T* out) const {
+        const int64_t n = n_features();
+        const bool stream = p.n_samples * n * int64_t(sizeof(T)) > stream_bytes;
         each_sample(p, [&](int64_t m, int64_t base, Scratch& s) {
             coefficients(p, m, base, s, false);
-            values(s, out + m * n_features());
+            values(s, stream ? s.row.get() : out + m * n);
+            if (stream) stream_copy(out + m * n, s.row.get(), n);
         });
     }
 
@@ -164,6 +170,7 @@ private:
         parallel_for(p.n_samples, p.n_threads, 4, [&](int thread, int64_t first, int64_t last) {
             if (!scratch[thread]) scratch[thread].emplace(*this);
             for (int64_t m = first; m < last; ++m) f(m, at[p.samples[m]], *scratch[thread]);
+            stream_fence();
         });
     }
 

@@ -65,6 +65,24 @@ inline void pair_tangents(const PairsView& p, const int32_t* structure, const do
     }
 }
 
+// out[row[k]] += weight[row[k]] * values[k]; columns are split among threads, so that every sum has
+// one order.
+template <class T>
+void pool_rows(const T* values, int64_t n_rows, int64_t n_columns, const int64_t* row,
+               const double* weight, T* out, int n_threads) {
+    constexpr int64_t width = 512;
+    const int64_t n_strips = (n_columns + width - 1) / width;
+    parallel_for(n_strips, n_threads, 1, [&](int, int64_t first, int64_t last) {
+        const int64_t a = first * width, b = std::min(last * width, n_columns);
+        for (int64_t k = 0; k < n_rows; ++k) {
+            const T w = T(weight[row[k]]);
+            const T* from = values + k * n_columns;
+            T* to = out + row[k] * n_columns;
+            for (int64_t f = a; f < b; ++f) to[f] += w * from[f];
+        }
+    });
+}
+
 // All pairs within the cutoff of structures without periodicity, by the quadratic loop: for
 // molecules it beats any cell list, and one call serves thousands of them.
 struct MolecularPairs {

@@ -7,6 +7,10 @@
 #include <new>
 #include <utility>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #ifndef VICINAL_SIMD_BYTES
 #define VICINAL_SIMD_BYTES 16
 #endif
@@ -45,6 +49,35 @@ inline T sum(vec<T> v) {
     T s = 0;
     for (int i = 0; i < Simd<T>::width; ++i) s += v[i];
     return s;
+}
+
+// Copies past the caches, for output larger than they are: an ordinary store first reads the line
+// that it is going to overwrite, which halves the speed of writing. Ends with stream_fence().
+template <class T>
+inline void stream_copy(T* to, const T* from, int64_t n) {
+#if defined(__SSE2__)
+    while (n > 0 && reinterpret_cast<uintptr_t>(to) % 64) *to++ = *from++, --n;
+    constexpr int64_t line = 64 / sizeof(T);
+    for (; n >= line; n -= line, to += line, from += line) {
+#if defined(__AVX512F__)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+#elif defined(__AVX__)
+        for (int i = 0; i < 2; ++i)
+            _mm256_stream_si256(reinterpret_cast<__m256i*>(to) + i,
+                                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from) + i));
+#else
+        for (int i = 0; i < 4; ++i)
+            _mm_stream_si128(reinterpret_cast<__m128i*>(to) + i,
+                             _mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i));
+#endif
+    }
+#endif
+    std::memcpy(static_cast<void*>(to), from, size_t(n) * sizeof(T));
+}
+inline void stream_fence() {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
 }
 
 template <class T>

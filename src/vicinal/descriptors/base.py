@@ -393,17 +393,14 @@ class Descriptor(TransformerMixin, BaseEstimator):
                 verb(part, out[first:last], *more)
             return
         rows, weights = self._pool_weights(env, chosen)
-        total = np.zeros(out.shape)
+        out[:] = 0
         step = max(1, min(len(chosen), CHUNK_VALUES // plan.n_features))
         buffer = np.empty((step, plan.n_features), plan.dtype)
         for first in range(0, len(chosen), step):
             last = min(first + step, len(chosen))
             values = buffer[: last - first]
             verb(pairs.part(first, last), values, *((first,) if offset else ()))
-            here = rows[first:last]
-            starts = np.concatenate([[0], np.flatnonzero(np.diff(here)) + 1])
-            total[here[starts]] += np.add.reduceat(values, starts, axis=0, dtype=np.float64)
-        out[:] = total * weights[:, None]
+            _engine.native.pool_rows(values, rows[first:last], weights, out, pairs.n_threads)
 
     def _cotangent(self, cotangent, env, chosen, plan):
         """A function from a range of samples to their part of the (unpooled) cotangent."""
