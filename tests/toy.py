@@ -8,13 +8,14 @@ import scipy.sparse
 from ase.data import chemical_symbols
 
 from vicinal import Descriptor
-from vicinal.environments import _positive
+from vicinal.descriptors.parameters import check_number
 
 
 class Toy(Descriptor):
-    r"""``sum_j exp(-eta_k d^2) (1 - (d/cutoff)^2)^2``, one feature for each species and ``eta_k``."""
+    """``sum_j exp(-eta_k d^2) (1 - (d/cutoff)^2)^2`` for each species and ``eta_k``."""
 
     registry_name = "toy"
+    plan = property(lambda self: ToyPlan)
 
     def __init__(
         self,
@@ -38,14 +39,14 @@ class Toy(Descriptor):
 
     def _validate(self):
         super()._validate()
-        _positive(self.cutoff, "cutoff")
+        check_number("cutoff", self.cutoff, positive=True)
 
     @property
     def neighbor_cutoff(self):
         return float(self.cutoff)
 
     def _make_plan(self, species):
-        return ToyPlan(self.cutoff, self.etas, species, np.dtype(self.dtype))
+        return self.plan(self.neighbor_cutoff, self.etas, species, np.dtype(self.dtype))
 
 
 class ToyPlan:

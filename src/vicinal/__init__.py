@@ -1,11 +1,38 @@
 """Vicinal: local atomic environment descriptors, with exact derivatives."""
 
-from vicinal.descriptors import registry
-from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.soap import SOAP
-from vicinal.environments import Environments
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from vicinal.errors import VicinalError
-from vicinal.features import Features, Gradient, Jacobian, load
+
+if TYPE_CHECKING:
+    from vicinal import datasets, testing
+    from vicinal.descriptors import registry
+    from vicinal.descriptors.base import Descriptor
+    from vicinal.descriptors.soap import SOAP
+    from vicinal.environments import Environments
+    from vicinal.features import Features, Gradient, Jacobian, load
+
+__version__ = "0.1.0"
+
+# Imported when first asked for: scikit-learn and SciPy take a second, which a command that only
+# prints its help should not cost.
+_HOME = {
+    "SOAP": "vicinal.descriptors.soap",
+    "Descriptor": "vicinal.descriptors.base",
+    "Environments": "vicinal.environments",
+    "Features": "vicinal.features",
+    "Gradient": "vicinal.features",
+    "Jacobian": "vicinal.features",
+    "load": "vicinal.features",
+}
+_MODULES = {
+    "datasets": "vicinal.datasets",
+    "registry": "vicinal.descriptors.registry",
+    "testing": "vicinal.testing",
+}
 
 __all__ = [
     "SOAP",
@@ -15,7 +42,23 @@ __all__ = [
     "Gradient",
     "Jacobian",
     "VicinalError",
+    "datasets",
     "load",
     "registry",
+    "testing",
 ]
-__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'vicinal' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

@@ -85,7 +85,7 @@ class Environments:
         if periodic is not None and not periodic:
             self.pbc[:] = False
         self.structure = np.repeat(np.arange(len(arrays), dtype=np.int32), sizes)
-        self._check_finite()
+        self._check_atoms()
         self._find_pairs(n_threads)
 
     @staticmethod
@@ -143,7 +143,15 @@ class Environments:
 
     # -- construction ---------------------------------------------------------------------------
 
-    def _check_finite(self) -> None:
+    def _check_atoms(self) -> None:
+        known = (self.numbers >= 0) & (self.numbers < len(chemical_symbols))
+        if not known.all():
+            atom = int(np.flatnonzero(~known)[0])
+            s = int(self.structure[atom])
+            raise StructureError(
+                f"atom {atom - int(self.atom_offsets[s])} of structure {s} has atomic number "
+                f"{self.numbers[atom]}"
+            )
         if not np.isfinite(self.positions).all():
             atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
             raise StructureError(f"the position of {self.where(atom)} is NaN or infinite")
@@ -187,9 +195,9 @@ class Environments:
                 raise StructureError(f"the periodic cell of structure {s} has no volume")
         search = NeighborList(cutoff=self.cutoff, full_list=True, n_threads=n_threads)
         i, j, S, D = search.compute(
-            self.positions[atoms], cell, self.pbc[s], quantities="ijSD", copy=True
+            self.positions[atoms], cell, self.pbc[s], quantities="ijSD", copy=False
         )
-        return int(atoms.start), i, j, S, D
+        return int(atoms.start), i, j, S, D, search  # which owns the arrays
 
     def _check_coincident(self) -> None:
         pair = _engine.native.first_coincident(self.D, COINCIDENT)

@@ -75,6 +75,8 @@ class Features:
         shape = (len(structures), len(self))
         pooler = scipy.sparse.csr_array((weight, (group, np.arange(len(self)))), shape=shape)
         values = pooler.astype(self.values.dtype) @ self.values
+        if scipy.sparse.issparse(values):
+            values.sort_indices()
         samples = np.zeros(len(structures), STRUCTURE_SAMPLES)
         samples["structure"] = structures
         return Features(values, samples, self._names)
@@ -149,12 +151,13 @@ def load(path: str | os.PathLike) -> Features:
             else:
                 csr = (npz["data"], npz["indices"], npz["indptr"])
                 values = scipy.sparse.csr_array(csr, shape=tuple(npz["shape"]))
+                values.check_format(full_check=True)  # indices beyond the shape would crash later
             return Features(values, npz["samples"], npz["names"])
     except FileNotFoundError:
         raise FileError(f"{path}: no such file") from None
     except ShapeError as error:
         raise FileError(f"{path}: damaged: {error}") from None
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FileError(f"{path}: not a readable file of Vicinal features ({error})") from None
 
 

@@ -29,9 +29,12 @@ from vicinal.features import (
     Jacobian,
 )
 
-#: Pairs, and values, that one step of a chunked loop may hold: a few megabytes.
+#: What one step of a loop in chunks may hold, so that a call needs little memory beside its output:
+#: pair vectors (10 MB), rows that are about to be pooled (they stay in cache), and cotangents that
+#: have to be spread or converted (32 MB).
 CHUNK_PAIRS = 400_000
 CHUNK_VALUES = 500_000
+CHUNK_COTANGENT = 4_000_000
 
 
 class Descriptor(TransformerMixin, BaseEstimator):
@@ -130,7 +133,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         structure = env.structure[chosen]
         positions = np.zeros((env.n_atoms, 3))
         strain = np.zeros((env.n_structures, 3, 3))
-        for first, last in pairs.chunks(CHUNK_PAIRS):
+        rows = max(1, CHUNK_COTANGENT // plan.n_features)
+        for first, last in pairs.chunks(CHUNK_PAIRS, rows):
             part = pairs.part(first, last)
             gradient = plan.vjp(part, cotangent(first, last))
             a, b = pairs.samples[first], pairs.samples[last]
@@ -156,7 +160,9 @@ class Descriptor(TransformerMixin, BaseEstimator):
         if strain is None:
             strain = np.zeros((env.n_structures, 3, 3))
         positions = _array("positions", positions, (env.n_atoms, 3))
-        strain = _array("strain", np.reshape(strain, (-1, 3, 3)), (env.n_structures, 3, 3))
+        if env.n_structures == 1 and np.shape(strain) == (3, 3):
+            strain = np.reshape(strain, (1, 3, 3))
+        strain = _array("strain", strain, (env.n_structures, 3, 3))
         structure = env.structure[chosen]
 
         def push(part: Pairs, out: np.ndarray, a: int = 0) -> None:
@@ -255,7 +261,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         return tags
 
     def __getstate__(self):
-        return {k: v for k, v in super().__getstate__().items() if k != "_plans"}
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_plans", "_valid")}
 
     # -- JSON -----------------------------------------------------------------------------------
 
@@ -297,18 +304,27 @@ class Descriptor(TransformerMixin, BaseEstimator):
             )
         return self.species_known
 
+    def _check_parameters(self) -> str:
+        """Validate what ``set_params`` may have changed; the parameters as a key."""
+        values = [plain(getattr(self, name)) for name in _parameter_names(type(self))]
+        key = json.dumps(values, default=repr)
+        if self.__dict__.get("_valid") != key:
+            self._validate()
+            self._valid = key
+        return key
+
     def _plan(self, species: tuple[int, ...]) -> Plan:
         """The plan, made once for given parameters and species."""
-        key = json.dumps([species, [plain(getattr(self, k)) for k in _parameter_names(type(self))]])
+        key = (species, self._check_parameters())
         plans = self.__dict__.setdefault("_plans", {})
         if key not in plans:
-            self._validate()
             while len(plans) > 3:  # compute() without fit may meet many sets of species
                 plans.pop(next(iter(plans)))
             plans[key] = self._make_plan(species)
         return plans[key]
 
     def _environments(self, frames) -> Environments:
+        self._check_parameters()
         cutoff, periodic = self.neighbor_cutoff, getattr(self, "periodic", None)
         if not isinstance(frames, Environments):
             return Environments(frames, cutoff, periodic=periodic, n_threads=self.n_threads)
@@ -387,7 +403,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         ``offset``: the verb also wants the index of its first centre, and few pairs at a time.
         """
         if not self._pooled:
-            for first, last in pairs.chunks(CHUNK_PAIRS) if offset else [(0, pairs.n_samples)]:
+            whole = [(0, pairs.n_samples)]
+            for first, last in pairs.chunks(CHUNK_PAIRS, pairs.n_samples) if offset else whole:
                 part = pairs.part(first, last)
                 more = (int(pairs.samples[first]),) if offset else ()
                 verb(part, out[first:last], *more)
@@ -406,19 +423,18 @@ class Descriptor(TransformerMixin, BaseEstimator):
         """A function from a range of samples to their part of the (unpooled) cotangent."""
         shape = (self._n_rows(env, chosen), plan.n_features)
         if scipy.sparse.issparse(cotangent):
-            if cotangent.shape != shape:
-                raise ShapeError(f"cotangent has shape {cotangent.shape}, not {shape}")
             cotangent = scipy.sparse.csr_array(cotangent)
-            if getattr(self, "sparse", False) and not self._pooled:
+            if cotangent.shape == shape and getattr(self, "sparse", False) and not self._pooled:
                 return lambda first, last: cotangent[first:last]
-
-            def dense(rows):
-                return cotangent[rows].toarray()
         else:
-            cotangent = _array("cotangent", cotangent, shape, plan.dtype)
+            cotangent = _array("cotangent", cotangent, shape, None)
+        if cotangent.shape != shape:
+            raise ShapeError(f"cotangent has shape {cotangent.shape}, not {shape}")
 
-            def dense(rows):
-                return cotangent[rows]
+        def dense(rows):
+            part = cotangent[rows]
+            part = part.toarray() if scipy.sparse.issparse(part) else part
+            return np.ascontiguousarray(part, dtype=plan.dtype)
 
         if not self._pooled:
             return lambda first, last: dense(slice(first, last))
@@ -445,33 +461,44 @@ def _choose(env: Environments, centers) -> np.ndarray:
     if centers is None:
         return np.arange(env.n_atoms)
     if (
-        not isinstance(centers, np.ndarray)
+        isinstance(centers, list | tuple)
         and len(centers) == env.n_structures
-        and all(np.ndim(c) == 1 for c in centers)
+        and all(isinstance(inside, list | tuple | np.ndarray) for inside in centers)
     ):
-        parts = []
-        for s, inside in enumerate(centers):
-            n = int(env.atom_offsets[s + 1] - env.atom_offsets[s])
-            inside = np.asarray(inside, dtype=np.int64)
-            if ((inside < -n) | (inside >= n)).any():
-                raise ShapeError(f"centers: structure {s} has {n} atoms, not {inside.tolist()}")
-            parts.append(inside % n + env.atom_offsets[s])
-        return np.concatenate(parts)
-    chosen = np.asarray(centers)
-    if chosen.dtype == bool and chosen.shape == (env.n_atoms,):
+        return np.concatenate(
+            [
+                _indices(inside, int(stop - start), f"structure {s}") + start
+                for s, (inside, start, stop) in enumerate(
+                    zip(centers, env.atom_offsets[:-1], env.atom_offsets[1:], strict=True)
+                )
+            ]
+        )
+    return _indices(centers, env.n_atoms, "the batch")
+
+
+def _indices(chosen, n: int, where: str) -> np.ndarray:
+    """A mask over ``n`` atoms, or indices of them, as indices from 0 on."""
+    try:
+        chosen = np.asarray(chosen)
+    except ValueError:  # a ragged list
+        chosen = np.empty((0, 0))
+    if chosen.dtype == bool and chosen.shape == (n,):
         return np.flatnonzero(chosen)
     if chosen.ndim != 1 or (len(chosen) and not np.issubdtype(chosen.dtype, np.integer)):
         raise ShapeError(
             "centers must be atom indices, a mask over all atoms, or one list for each structure"
         )
-    if ((chosen < -env.n_atoms) | (chosen >= env.n_atoms)).any():
-        raise ShapeError(f"centers: there are {env.n_atoms} atoms, not {chosen.tolist()[:20]}")
-    return chosen.astype(np.int64) % max(env.n_atoms, 1)
+    if ((chosen < -n) | (chosen >= n)).any():
+        raise ShapeError(f"centers: {where} has {n} atoms, not {chosen.tolist()[:20]}")
+    return chosen.astype(np.int64) % max(n, 1)
 
 
 def _array(name: str, values, shape, dtype=np.float64) -> np.ndarray:
+    """As an array of this shape; of any type of number if ``dtype`` is None."""
     try:
-        array = np.ascontiguousarray(values, dtype=dtype)
+        array = np.asarray(values, dtype=dtype, order=None if dtype is None else "C")
+        if not np.can_cast(array.dtype, np.float64):
+            raise TypeError
     except (TypeError, ValueError):
         raise ShapeError(f"{name} must be an array of numbers of shape {shape}") from None
     if array.shape != tuple(shape):

@@ -33,7 +33,7 @@ def check_choice(name: str, value, choices: Sequence) -> None:
 
 def check_dtype(value) -> None:
     try:
-        known = np.dtype(value).name in ("float64", "float32")
+        known = value is not None and np.dtype(value).name in ("float64", "float32")
     except TypeError:
         known = False
     if not known:
@@ -65,6 +65,6 @@ def plain(value):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(v) for v in value]
-    if isinstance(value, type):
+    if isinstance(value, type | np.dtype):
         return np.dtype(value).name
     return value

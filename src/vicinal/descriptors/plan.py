@@ -36,13 +36,13 @@ class Pairs:
     def n_pairs(self) -> int:
         return int((self.stop - self.start).sum())
 
-    def chunks(self, limit: int) -> Iterator[tuple[int, int]]:
-        """Ranges of samples with at most ``limit`` pairs each (or a single sample)."""
+    def chunks(self, limit: int, samples: int) -> Iterator[tuple[int, int]]:
+        """Ranges of at most ``samples`` samples and ``limit`` pairs each (or a single sample)."""
         ends = np.concatenate([[0], np.cumsum(self.stop - self.start)])[self.samples]
         first = 0
         while first < self.n_samples:
             last = int(np.searchsorted(ends, ends[first] + limit, side="right")) - 1
-            last = min(max(last, first + 1), self.n_samples)
+            last = min(max(last, first + 1), first + samples, self.n_samples)
             yield first, last
             first = last
 

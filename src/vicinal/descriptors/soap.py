@@ -30,16 +30,17 @@ _RADIAL_PARAMETERS = (
 
 
 class SOAP(Descriptor):
-    r"""Smooth overlap of atomic positions: the power spectrum of the neighbour density.
+    """Smooth overlap of atomic positions: the power spectrum of the neighbour density.
 
-    .. math::
+    ::
 
-        \rho^Z(r) = \sum_{j: Z_j = Z} f_c(r_j)\, w(r_j)\, g(r - r_j), \qquad
-        c^Z_{nlm} = \langle g_n Y_{lm} | \rho^Z \rangle, \qquad
-        p^{ZZ'}_{nn'l} = \frac{1}{\sqrt{2l+1}} \sum_m c^Z_{nlm} c^{Z'}_{n'lm}
+        ρ^Z(r)      =  Σ_{j: Z_j = Z}  f_c(r_j) w(r_j) g(r − r_j)
+        c^Z_nlm     =  ⟨ g_n Y_lm | ρ^Z ⟩
+        p^ZZ'_nn'l  =  (2l + 1)^(−1/2)  Σ_m  c^Z_nlm c^Z'_n'lm
 
-    with Gaussians of unit L2 norm and width ``sigma`` for g. The dot product of two rows is the
-    SOAP kernel: entries that stand for two equal ones carry a factor sqrt(2).
+    with Gaussians of unit L2 norm and width ``sigma`` for g, cutoff function f_c and weighting w.
+    The dot product of two rows is the SOAP kernel: entries that stand for two equal ones carry a
+    factor sqrt(2).
 
     Parameters
     ----------
@@ -198,6 +199,11 @@ class SOAP(Descriptor):
     @property
     def neighbor_cutoff(self) -> float:
         return self._radial().end
+
+    @property
+    def smoothness(self) -> float:
+        """Continuous derivatives as a neighbour crosses the cutoff; -1 is a jump."""
+        return self._radial().smoothness
 
     def _radial(self) -> RadialFunctions:
         return _radial_functions(self._radial_key())

@@ -21,7 +21,7 @@ raises AssertionError, with a message that says how to reproduce the failure.
 from vicinal.testing.checks import *  # noqa: F403
 from vicinal.testing.checks import __all__ as _checks
 
-__all__ = ["Battery", *_checks]  # noqa: PLE0604
+__all__ = ["Battery", *_checks]  # noqa: F405
 
 
 def __getattr__(name: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 from vicinal.errors import MissingExtraError
@@ -25,25 +26,32 @@ class Battery:
     Attributes
     ----------
     smoothness : int, optional
-        Continuous derivatives at the cutoff that the descriptor promises, 1 by default; -1 where
-        its definition makes the value jump.
+        Continuous derivatives at the cutoff that the descriptor promises (its own attribute
+        ``smoothness`` by default, or else 1); -1 where its definition makes the value jump.
+    examples : int, optional
+        How many batches of structures each check draws, where not its own number.
     exempt : dict
         Checks that cannot hold for this descriptor, by name, each with the reason.
     """
 
     smoothness: int | None = None
+    examples: int | None = None
     exempt: ClassVar[dict[str, str]] = {}
 
     def make(self, dtype: str):
         """The descriptor to test, in this precision."""
         raise NotImplementedError(f"{type(self).__name__} must define make(self, dtype)")
 
-    @pytest.fixture(scope="class", params=["float64", "float32"])
-    def descriptor(self, request):
-        return self.make(request.param)
-
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__[6:])
-    def test_conformance(self, descriptor, check):
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_conformance(self, dtype, check):
         if check.__name__ in self.exempt:
             pytest.skip(self.exempt[check.__name__])
-        check(descriptor, smoothness=self.smoothness)
+        more = {} if self.examples is None else {"examples": self.examples}
+        check(_made(type(self), dtype), smoothness=self.smoothness, **more)
+
+
+@functools.lru_cache(maxsize=2)
+def _made(battery: type[Battery], dtype: str):
+    """One descriptor for all checks, so that it makes its tables once."""
+    return battery().make(dtype)

@@ -1,0 +1,82 @@
+"""Write docs/descriptors.md from the registry and the docstrings.
+
+    python docs/generate.py            write
+    python docs/generate.py --check    exit 1 if the file is not what would be written
+"""
+
+import sys
+from pathlib import Path
+
+from vicinal.cli import Docstring
+from vicinal.descriptors import registry
+
+OUTPUT = Path(__file__).parent / "descriptors.md"
+
+OVERVIEW = {
+    "name": "name",
+    "body_order": "bodies",
+    "density": "density",
+    "radial_basis": "radial basis",
+    "chemistry": "species",
+    "equivariant_rank": "rank",
+    "cost_neighbors": "cost in neighbours",
+    "cost_species": "cost in species",
+}
+DETAILS = {
+    "locality": "Locality",
+    "angular_basis": "Angular basis",
+    "symmetrization": "Symmetrisation",
+    "smoothness": "Smoothness at the cutoff",
+    "complete_in": "Complete in the limit",
+}
+
+
+def document() -> str:
+    lines = [
+        "<!-- Written by docs/generate.py from the registry: change that, not this. -->",
+        "",
+        "# Descriptors",
+        "",
+        row(OVERVIEW.values()),
+        row("---" for _ in OVERVIEW),
+    ]
+    for entry in registry.ENTRIES:
+        cells = [str(getattr(entry, field)) for field in OVERVIEW]
+        cells[0] = f"[{entry.name}](#{entry.name})"
+        lines.append(row(cells))
+    lines += ["", "*bodies*: atoms that a single feature relates, the centre included. "]
+    lines[-1] += "*rank*: 0 for invariants."
+    for entry in registry.ENTRIES:
+        lines += section(entry)
+    return "\n".join(lines) + "\n"
+
+
+def section(entry) -> list[str]:
+    doc = Docstring(entry.cls)
+    kind = "learned" if entry.learned else "fixed"
+    lines = ["", f"## {entry.name}", "", f"{entry.summary}. Class `{entry.cls.__name__}`, {kind}."]
+    lines += ["", doc.body]
+    lines += ["", *(f"- {title}: {getattr(entry, field)}" for field, title in DETAILS.items())]
+    lines += ["", row(["parameter", "type, unit", "default", "meaning"]), row(["---"] * 4)]
+    for name, type_, meaning in doc.parameters:
+        lines.append(row([f"`{name}`", type_, f"`{doc.defaults[name]!r}`", meaning]))
+    lines += ["", "Cite:", "", *(f"- {citation}" for citation in entry.citations)]
+    return lines
+
+
+def row(cells) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def main() -> int:
+    text = document()
+    if "--check" in sys.argv[1:]:
+        fresh = OUTPUT.exists() and OUTPUT.read_text(encoding="utf-8") == text
+        print(f"{OUTPUT.name} is {'up to date' if fresh else 'out of date: run docs/generate.py'}")
+        return 0 if fresh else 1
+    OUTPUT.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

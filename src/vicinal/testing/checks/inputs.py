@@ -1,0 +1,89 @@
+"""What checks hand to descriptors: structures, centres, cotangents; and variants of descriptors."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+
+import numpy as np
+from ase import Atoms
+
+from vicinal.descriptors.base import Descriptor
+from vicinal.errors import VicinalError
+
+#: The variants of each descriptor that have been made already.
+_VARIANTS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def variant(descriptor: Descriptor, **parameters) -> Descriptor | None:
+    """A copy with other parameters; None where the descriptor does not take them."""
+    own = descriptor.get_params(deep=False)
+    if not set(parameters) <= set(own):
+        return None
+    if all(own[k] is v or own[k] == v for k, v in parameters.items()):
+        return descriptor
+    cache = _VARIANTS.setdefault(descriptor, {})
+    key = repr(sorted(parameters.items()))
+    if key not in cache:
+        other = copy.deepcopy(descriptor).set_params(**parameters)
+        if other.species_known is None and descriptor.species_known is not None:
+            other.species_ = list(descriptor.species_known)
+        try:
+            other._validate()
+        except VicinalError:
+            other = None
+        cache[key] = other
+    return cache[key]
+
+
+def cutoffs(descriptor: Descriptor) -> list[float]:
+    """The distances at which a neighbour may appear: the outermost, and parameters within it."""
+    outer = float(descriptor.neighbor_cutoff)
+    own = descriptor.get_params(deep=False).items()
+    found = {v for k, v in own if k.split("_")[-1] == "cutoff" and isinstance(v, int | float)}
+    return sorted({v for v in found if 0 < v < outer} | {outer})
+
+
+def follows_pbc(descriptor: Descriptor) -> bool:
+    """Does it see periodicity? One with ``periodic=False`` does not."""
+    periodic = getattr(descriptor, "periodic", None)
+    return periodic is None or bool(periodic)
+
+
+def reference_structure(descriptor: Descriptor, rng) -> Atoms:
+    """A cluster that holds every species, all of it well within the cutoff."""
+    cutoff = min(cutoffs(descriptor))
+    species = descriptor.species_known
+    numbers = rng.permutation(np.resize(species, max(5, len(species))))
+    apart = min(0.9, 0.2 * cutoff)
+    places = [np.zeros(3)]
+    while len(places) < len(numbers):
+        place = rng.uniform(-1, 1, 3) * max(0.4 * cutoff, apart * len(numbers) ** (1 / 3))
+        if np.linalg.norm(np.array(places) - place, axis=1).min() > apart:
+            places.append(place)
+    return Atoms(numbers, places)
+
+
+def moved(atoms: Atoms, positions, cell=None) -> Atoms:
+    cell = atoms.cell if cell is None else cell
+    return Atoms(atoms.numbers, positions, cell=cell, pbc=atoms.pbc)
+
+
+def offsets(frames) -> np.ndarray:
+    """Index of the first atom of each structure, and the number of atoms."""
+    return np.cumsum([0, *map(len, frames)])
+
+
+def some_centers(frames, rng) -> np.ndarray:
+    """Some atoms of the batch, at least one, in order."""
+    n = sum(map(len, frames))
+    return np.sort(rng.choice(n, rng.integers(1, n + 1), replace=False))
+
+
+def random_cotangent(rng, values: np.ndarray) -> np.ndarray:
+    """Normal random numbers over the size of each feature, so that all of them matter alike."""
+    if not values.size:
+        return np.zeros(values.shape)
+    size = np.abs(values).max(axis=0)
+    size = np.maximum(size, 1e-2 * size.max()) if size.max() > 0 else np.ones_like(size)
+    return rng.normal(size=values.shape) / size
