@@ -1,7 +1,7 @@
 """Write docs/descriptors.md from the registry and the docstrings.
 
-    python docs/generate.py            write
-    python docs/generate.py --check    exit 1 if the file is not what would be written
+python docs/generate.py            write
+python docs/generate.py --check    exit 1 if the file is not what would be written
 """
 
 import sys

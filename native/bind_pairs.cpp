@@ -95,6 +95,19 @@ static nb::tuple merge_pairs(nb::list found, int64_t n_atoms) {
     return nb::make_tuple(offsets, j, S, D);
 }
 
+// What is wrong with the first atom or cell that cannot be described, and which; or ("", -1).
+static nb::tuple first_bad(array_in<double, nb::shape<-1, 3>> positions, array_in<int32_t> numbers,
+                           array_in<double, nb::shape<-1, 3, 3>> cells, int n_elements) {
+    for (size_t i = 0; i < numbers.size(); ++i)
+        if (numbers.data()[i] < 0 || numbers.data()[i] >= n_elements)
+            return nb::make_tuple("number", i);
+    for (size_t i = 0; i < positions.size(); ++i)
+        if (!std::isfinite(positions.data()[i])) return nb::make_tuple("position", i / 3);
+    for (size_t i = 0; i < cells.size(); ++i)
+        if (!std::isfinite(cells.data()[i])) return nb::make_tuple("cell", i / 9);
+    return nb::make_tuple("", -1);
+}
+
 // The first pair nearer than the tolerance, or -1.
 static int64_t first_coincident(array_in<double, nb::shape<-1, 3>> D, double tolerance) {
     const double* d = D.data();
@@ -125,6 +138,7 @@ void bind_pairs(nb::module_& m) {
     bind_pool<float>(m);
     m.def("molecular_pairs", &molecular_pairs);
     m.def("merge_pairs", &merge_pairs);
+    m.def("first_bad", &first_bad);
     m.def("first_coincident", &first_coincident);
     m.def("selected_neighbors", [](nb::object pairs) {
         PairsArrays p(pairs);

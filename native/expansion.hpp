@@ -6,6 +6,7 @@
 // whatever their number; a chunk is expanded with one spline row per neighbour (SIMD over n) and
 // harmonics of several neighbours at once (SIMD over neighbours).
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -36,27 +37,31 @@ public:
     size_t coefficients() const { return size_t(lm()) * np_; }  // of one species
 
     struct Scratch {
-        explicit Scratch(const Expansion& e)
-            : raw(chunk_size), r(chunk_size), x(chunk_size + W), y(chunk_size + W),
-              z(chunk_size + W), inverse(chunk_size), selected(chunk_size), run(e.n_species_ + 1), R(size_t(chunk_size) * e.table_.row()),
-              dR(size_t(chunk_size) * e.table_.row()), Y(size_t(chunk_size + W) * e.lm()),
-              dY(size_t(chunk_size + W) * e.lm() * 3), work(e.harmonics_.scratch()),
+        // Each species begins a new batch of W neighbours.
+        explicit Scratch(const Expansion& e, size_t lanes)
+            : raw(chunk_size), r(lanes), x(lanes), y(lanes), z(lanes), inverse(lanes),
+              selected(lanes), first(e.n_species_), last(e.n_species_), R(lanes * e.table_.row()),
+              dR(lanes * e.table_.row()), Y(lanes * e.lm()), dY(size_t(W) * e.lm() * 3),
+              turned(2 * size_t(W) * e.table_.row()), work(e.harmonics_.scratch()),
               c(e.n_species_ * e.coefficients()), present(e.n_species_) {}
+        explicit Scratch(const Expansion& e)
+            : Scratch(e, chunk_size + W * size_t(std::min(e.n_species_, int(chunk_size)))) {}
         struct Raw {
             double r;
             int64_t pair, selected;
         };
-        std::vector<Raw> raw;                  // the chunk as read
-        int n = 0;                             // neighbours in the chunk
-        bool single = false;                   // is the whole sample here, slopes too?
-        std::vector<double> r;                 // distances
-        Buffer<T> x, y, z;                     // unit vectors
-        std::vector<T> inverse;                // 1 / r
-        std::vector<int64_t> selected;         // number of each pair among the selected pairs
-        std::vector<int> run;                  // where each species begins in the chunk
-        Buffer<T> R, dR, Y, dY, work;
-        Buffer<T> c;                           // [species][lm][n]; defined where present
-        std::vector<uint8_t> present;          // [species]
+        std::vector<Raw> raw;           // the chunk as read
+        bool single = false;            // is the whole sample here, slopes too?
+        std::vector<double> r;          // distances
+        Buffer<T> x, y, z, inverse;     // unit vectors, 1 / r
+        std::vector<int64_t> selected;  // number of each pair among the selected pairs
+        std::vector<int> first, last;   // the neighbours of each species
+        Buffer<T> R, dR, Y;
+        Buffer<T> dY;                   // of W neighbours: more would not stay in L1
+        Buffer<T> turned;               // R and dR of W neighbours, [l][n][neighbour]
+        Buffer<T> work;
+        Buffer<T> c;                    // [species][lm][n]; defined where present
+        std::vector<uint8_t> present;   // [species]
     };
 
     // Marks the species within reach; cheaper than expanding.
@@ -86,6 +91,7 @@ public:
                 accumulate(s.R.get(), s.Y.get(), first, last, touch(s, species));
             });
         });
+        if (chunks == 0) sort(p, s, 0);
         s.single = slopes && chunks <= 1;
     }
 
@@ -94,11 +100,8 @@ public:
     void backward(const PairsView& p, int64_t sample, int64_t base, const T* g, Scratch& s,
                   double* out) const {
         again(p, sample, base, s, [&] {
-            each_run(s, [&](int species, int first, int last) {
-                const T* gs = g + species * coefficients();
-                int j = first;
-                for (; j + 1 < last; j += 2) pull<2>(s, j, gs, out);
-                if (j < last) pull<1>(s, j, gs, out);
+            each_batch(s, [&](int species, int first, int last) {
+                pull(s, first, last, g + species * coefficients(), out);
             });
         });
     }
@@ -108,31 +111,35 @@ public:
                  T* dc) const {
         for (int q = 0; q < n_species_; ++q)
             if (s.present[q]) std::fill(dc + q * coefficients(), dc + (q + 1) * coefficients(), T(0));
-        Buffer<T>& along = s.Y;  // Y is used up first, then holds grad Y along the tangent
         again(p, sample, base, s, [&] {
-            T u[3][chunk_size];
-            for (int j = 0; j < s.n; ++j) {
-                const double* tj = t + 3 * s.selected[j];
-                const T dr = T(tj[0]) * s.x[j] + T(tj[1]) * s.y[j] + T(tj[2]) * s.z[j];
-                u[0][j] = (T(tj[0]) - dr * s.x[j]) * s.inverse[j];
-                u[1][j] = (T(tj[1]) - dr * s.y[j]) * s.inverse[j];
-                u[2][j] = (T(tj[2]) - dr * s.z[j]) * s.inverse[j];
-                T* slope = s.dR.get() + size_t(j) * table_.row();
-                for (int k = 0; k < table_.row(); ++k) slope[k] *= dr;
-            }
-            auto add = [&](const T* R) {
-                each_run(s, [&](int species, int first, int last) {
-                    accumulate(R, s.Y.get(), first, last, dc + species * coefficients());
-                });
-            };
-            add(s.dR.get());
-            for (int j = 0; j < s.n; ++j)
-                for (int k = 0; k < lm(); ++k) {
-                    const T* d = slopes(s, j) + size_t(k) * W;
-                    along[at(j) + size_t(k) * W] = u[0][j] * d[0] + u[1][j] * d[size_t(lm()) * W] +
-                                      u[2][j] * d[size_t(lm()) * W * 2];
+            // Y is used up first, with the parts of the tangents along the pair vectors ...
+            each_run(s, [&](int species, int first, int last) {
+                for (int j = first; j < last; ++j) {
+                    const double* tj = t + 3 * s.selected[j];
+                    const T dr = T(tj[0]) * s.x[j] + T(tj[1]) * s.y[j] + T(tj[2]) * s.z[j];
+                    T* slope = s.dR.get() + size_t(j) * table_.row();
+                    for (int k = 0; k < table_.row(); ++k) slope[k] *= dr;
                 }
-            add(s.R.get());
+                accumulate(s.dR.get(), s.Y.get(), first, last, dc + species * coefficients());
+            });
+            // ... and then replaced by its derivative along their parts across.
+            each_batch(s, [&](int species, int first, int last) {
+                T u[3][W] = {};
+                for (int j = first; j < last; ++j) {
+                    const double* tj = t + 3 * s.selected[j];
+                    const T unit[3] = {s.x[j], s.y[j], s.z[j]};
+                    const T dr = T(tj[0]) * unit[0] + T(tj[1]) * unit[1] + T(tj[2]) * unit[2];
+                    for (int a = 0; a < 3; ++a)
+                        u[a][j - first] = (T(tj[a]) - dr * unit[a]) * s.inverse[j];
+                }
+                const T* d = s.dY.get();
+                const size_t direction = size_t(lm()) * W;
+                for (size_t k = 0; k < direction; k += W)
+                    store<T>(s.Y.get() + at(first) + k,
+                             load(u[0]) * load(d + k) + load(u[1]) * load(d + direction + k) +
+                                 load(u[2]) * load(d + 2 * direction + k));
+                accumulate(s.R.get(), s.Y.get(), first, last, dc + species * coefficients());
+            });
         });
     }
 
@@ -142,7 +149,7 @@ public:
     void jacobian(const PairsView& p, int64_t sample, int64_t base, Scratch& s, T* dc,
                   const Emit& emit) const {
         again(p, sample, base, s, [&] {
-            each_run(s, [&](int species, int first, int last) {
+            each_batch(s, [&](int species, int first, int last) {
                 for (int j = first; j < last; ++j)
                     for (int a = 0; a < 3; ++a) {
                         one_pair(s, j, a, dc);
@@ -161,10 +168,8 @@ private:
     static T scale(const PairsView& p, int64_t sample) {
         return T(1) / T(p.samples[sample + 1] - p.samples[sample]);
     }
-    // Where the harmonics of neighbour j begin in Y; they are W apart. In dY: batch() * 3 + lane.
+    // Where the harmonics of neighbour j begin in Y; they are W apart.
     size_t at(int j) const { return size_t(unsigned(j) / W * unsigned(lm())) * W + unsigned(j) % W; }
-    size_t batch(int j) const { return size_t(unsigned(j) / W * unsigned(lm())) * W; }
-    const T* slopes(const Scratch& s, int j) const { return s.dY.get() + 3 * batch(j) + j % W; }
 
     T* touch(Scratch& s, int species) const {
         T* c = s.c.get() + species * coefficients();
@@ -179,10 +184,8 @@ private:
                     const F& f) const {
         const T weight = scale(p, sample);
         int n = 0;
-        s.n = 0;
         auto flush = [&] {
-            s.n = n;
-            sort(p, s);
+            sort(p, s, n);
             expand(s, weight, slopes);
             f();
             n = 0;
@@ -200,41 +203,61 @@ private:
     // The same once more with slopes, unless all of it is still there.
     template <class F>
     void again(const PairsView& p, int64_t sample, int64_t base, Scratch& s, const F& f) const {
-        if (!s.single) return each_chunk(p, sample, base, s, true, f);
-        if (s.n) f();
+        s.single ? f() : each_chunk(p, sample, base, s, true, f);
     }
 
-    // Counting sort of the chunk by species; unit vectors.
-    void sort(const PairsView& p, Scratch& s) const {
-        std::fill(s.run.begin(), s.run.end(), 0);
-        for (int j = 0; j < s.n; ++j) ++s.run[p.species[p.j[s.raw[j].pair]] + 1];
-        for (int q = 0; q < n_species_; ++q) s.run[q + 1] += s.run[q];
-        for (int j = 0; j < s.n; ++j) {
+    // Counting sort of n raw neighbours by species, and their unit vectors.
+    void sort(const PairsView& p, Scratch& s, int n) const {
+        auto species = [&](int j) { return p.species[p.j[s.raw[j].pair]]; };
+        std::fill(s.last.begin(), s.last.end(), 0);
+        for (int j = 0; j < n; ++j) ++s.last[species(j)];
+        for (int q = 0, at = 0; q < n_species_; ++q) {
+            const int count = s.last[q];
+            s.first[q] = s.last[q] = at;
+            at += (count + W - 1) / W * W;
+        }
+        for (int j = 0; j < n; ++j) {
             const auto& one = s.raw[j];
-            const int to = s.run[p.species[p.j[one.pair]]]++;
+            const int to = s.last[species(j)]++;
             const double *d = p.D + 3 * one.pair, inverse = 1 / one.r;
             s.r[to] = one.r, s.selected[to] = one.selected, s.inverse[to] = T(inverse);
             s.x[to] = T(d[0] * inverse), s.y[to] = T(d[1] * inverse), s.z[to] = T(d[2] * inverse);
         }
-        for (int q = n_species_; q > 0; --q) s.run[q] = s.run[q - 1];
-        s.run[0] = 0;
     }
 
-    void expand(Scratch& s, T weight, bool with_slopes) const {
+    void expand(Scratch& s, T weight, bool slopes) const {
         const size_t row = table_.row();
-        for (int j = 0; j < s.n; ++j)
-            table_.evaluate(s.r[j], weight, s.R.get() + j * row,
-                            with_slopes ? s.dR.get() + j * row : nullptr);
-        for (int j = 0; j < s.n; j += W)
-            harmonics_.evaluate(load(s.x.get() + j), load(s.y.get() + j), load(s.z.get() + j),
-                                s.Y.get() + at(j), with_slopes ? s.dY.get() + 3 * at(j) : nullptr,
-                                s.work.get());
+        each_run(s, [&](int, int first, int last) {
+            for (int j = first; j < last; ++j)
+                table_.evaluate(s.r[j], weight, s.R.get() + j * row,
+                                slopes ? s.dR.get() + j * row : nullptr);
+            for (int j = first; j < last; j += W) harmonics(s, j, nullptr);
+        });
     }
 
+    // Of the W neighbours from j on.
+    void harmonics(Scratch& s, int j, T* dY) const {
+        harmonics_.evaluate(load(s.x.get() + j), load(s.y.get() + j), load(s.z.get() + j),
+                            s.Y.get() + at(j), dY, s.work.get());
+    }
+
+    // Calls f(species, first, last) for the neighbours of one species after the other.
     template <class F>
     void each_run(const Scratch& s, const F& f) const {
         for (int q = 0; q < n_species_; ++q)
-            if (s.run[q] < s.run[q + 1]) f(q, s.run[q], s.run[q + 1]);
+            if (s.first[q] < s.last[q]) f(q, s.first[q], s.last[q]);
+    }
+
+    // The same for at most W neighbours at a time, with their grad Y in s.dY. For that Y is computed
+    // a second time, which costs less than to fetch what could have been kept.
+    template <class F>
+    void each_batch(Scratch& s, const F& f) const {
+        each_run(s, [&](int species, int first, int last) {
+            for (int j = first; j < last; j += W) {
+                harmonics(s, j, s.dY.get());
+                f(species, j, std::min(j + W, last));
+            }
+        });
     }
 
     // c[lm][n] += sum of R[j][l][n] Y[j][lm] over neighbours first..last. Sums stay in registers.
@@ -242,7 +265,7 @@ private:
         const int row = table_.row();
         for (int l = 0; l <= l_max_; ++l)
             for (int v = 0; v < np_; v += W)
-                tiles(2 * l + 1, [&](auto tile, int m) {
+                tiles(2 * l + 1, [&](auto tile, int m) VICINAL_INLINE {
                     constexpr int M = decltype(tile)::value;
                     T* cm = c + size_t(l * l + m) * np_ + v;
                     V acc[M];
@@ -256,50 +279,52 @@ private:
                 });
     }
 
-    // Pullback of g [lm][n] to the vectors of neighbours j .. j + J - 1: several at a time, so that
-    // g is loaded once for all and their sums do not wait for each other.
-    template <int J>
-    void pull(const Scratch& s, int j, const T* g, double* out) const {
+    // Pullback of g [lm][n] to the vectors of a batch of neighbours, one in each SIMD lane.
+    void pull(Scratch& s, int first, int last, const T* g, double* out) const {
+        const int row = table_.row();
+        T *R = s.turned.get(), *dR = R + size_t(row) * W;
+        for (int k = 0; k < row; k += W) {
+            transpose<T>(s.R.get() + size_t(first) * row + k, row, R + k * W, W);
+            transpose<T>(s.dR.get() + size_t(first) * row + k, row, dR + k * W, W);
+        }
+        const T *Y = s.Y.get() + at(first), *dY = s.dY.get();
         const size_t direction = size_t(lm()) * W;
-        const T *Y[J], *dY[J];
-        for (int i = 0; i < J; ++i) Y[i] = s.Y.get() + at(j + i), dY[i] = slopes(s, j + i);
-        const T* R = s.R.get() + size_t(j) * table_.row();
-        const T* dR = s.dR.get() + size_t(j) * table_.row();
-        V total[J][4] = {};
-        for (int l = 0; l <= l_max_; ++l)
-            for (int v = 0; v < np_; v += W) {
-                V a[J][4] = {};
-                for (int k = l * l; k < (l + 1) * (l + 1); ++k) {
-                    const V gk = load(g + size_t(k) * np_ + v);
-                    for (int i = 0; i < J; ++i) {
-                        a[i][0] += Y[i][k * W] * gk;
-                        a[i][1] += dY[i][k * W] * gk;
-                        a[i][2] += dY[i][direction + k * W] * gk;
-                        a[i][3] += dY[i][2 * direction + k * W] * gk;
+        V stretch = splat<T>(0), sums[3] = {stretch, stretch, stretch};
+        for (int l = 0; l <= l_max_; ++l) {
+            const T *Rl = R + size_t(l) * np_ * W, *dRl = dR + size_t(l) * np_ * W;
+            tiles<4>(2 * l + 1, [&](auto tile, int m) VICINAL_INLINE {
+                constexpr int M = decltype(tile)::value;
+                const T* gm = g + size_t(l * l + m) * np_;
+                V value[M] = {}, slope[M] = {};  // sum over n of g and R, of g and dR
+                for (int n = 0; n < np_; ++n) {
+                    const V r = load(Rl + n * W), dr = load(dRl + n * W);
+                    for (int i = 0; i < M; ++i) {
+                        value[i] += gm[i * np_ + n] * r;
+                        slope[i] += gm[i * np_ + n] * dr;
                     }
                 }
-                for (int i = 0; i < J; ++i) {
-                    const size_t at = size_t(i) * table_.row() + l * np_ + v;
-                    const V value = load(R + at);
-                    total[i][0] += a[i][0] * load(dR + at);
-                    for (int c = 1; c < 4; ++c) total[i][c] += a[i][c] * value;
+                for (int i = 0; i < M; ++i) {
+                    const size_t k = size_t(l * l + m + i) * W;
+                    stretch += slope[i] * load(Y + k);
+                    for (int c = 0; c < 3; ++c) sums[c] += value[i] * load(dY + c * direction + k);
                 }
-            }
-        for (int i = 0; i < J; ++i) {
-            const T unit[3] = {s.x[j + i], s.y[j + i], s.z[j + i]}, inverse = s.inverse[j + i];
-            const T sums[3] = {sum<T>(total[i][1]), sum<T>(total[i][2]), sum<T>(total[i][3])};
-            // grad Y is the gradient of the solid harmonic without its radial part, over |r|.
-            const T solid = sums[0] * unit[0] + sums[1] * unit[1] + sums[2] * unit[2];
-            const T along = sum<T>(total[i][0]) - solid * inverse;
-            for (int c = 0; c < 3; ++c)
-                out[3 * s.selected[j + i] + c] = double(along * unit[c] + sums[c] * inverse);
+            });
+        }
+        const V unit[3] = {load(s.x.get() + first), load(s.y.get() + first), load(s.z.get() + first)};
+        const V inverse = load(s.inverse.get() + first);
+        // grad Y is the gradient of the solid harmonic without its radial part, over |r|.
+        const V solid = sums[0] * unit[0] + sums[1] * unit[1] + sums[2] * unit[2];
+        for (int c = 0; c < 3; ++c) {
+            const V gradient = stretch * unit[c] + (sums[c] - solid * unit[c]) * inverse;
+            for (int j = first; j < last; ++j)
+                out[3 * s.selected[j] + c] = double(gradient[j - first]);
         }
     }
 
     // dc [lm][n] as neighbour j moves in direction a.
     void one_pair(const Scratch& s, int j, int a, T* dc) const {
         const T *R = s.R.get() + size_t(j) * table_.row(), *dR = s.dR.get() + size_t(j) * table_.row();
-        const T *Y = s.Y.get() + at(j), *dY = slopes(s, j);
+        const T *Y = s.Y.get() + at(j), *dY = s.dY.get() + j % W;
         const size_t direction = size_t(lm()) * W;
         const T unit[3] = {s.x[j], s.y[j], s.z[j]};
         for (int l = 0, k = 0; l <= l_max_; ++l)

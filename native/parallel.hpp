@@ -1,16 +1,105 @@
-// A loop over independent items on several threads. Which thread does an item never changes its result.
+// A loop over independent items on several threads. Which thread does an item never changes its
+// result.
 #pragma once
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 namespace vicinal {
 
-// work(thread, first, last) for ranges that cover 0..n, handed out as threads come free.
+// Threads that outlive a call: starting one can take longer than a small call. After a job they
+// look out for the next one for a millisecond before they go to sleep, since waking is slow too.
+class Pool {
+public:
+    static Pool& get() {
+        // Never destroyed: its threads may still sleep when the process ends. A fork has none of
+        // its parent's threads, and so gets a pool of its own.
+        static std::mutex guard;
+        static Pool* pool = nullptr;
+        static pid_t owner = 0;
+        std::lock_guard<std::mutex> lock(guard);
+        if (!pool || owner != getpid()) pool = new Pool, owner = getpid();
+        return *pool;
+    }
+
+    // job(0) here and job(1) .. job(n - 1) on other threads, at once. Where the pool serves
+    // another caller, job(0) alone.
+    void run(int n, const std::function<void(int)>& job) {
+        std::unique_lock<std::mutex> mine(busy_, std::try_to_lock);
+        if (!mine || n == 1) return job(0);
+        n = std::min(n, 255);
+        while (n_workers_ < n - 1) std::thread(&Pool::work, this, ++n_workers_).detach();
+        job_ = &job;
+        running_ = n - 1;
+        {
+            std::lock_guard<std::mutex> lock(sleep_);
+            ticket_.store(((ticket_.load() >> 8) + 1) << 8 | uint64_t(n), std::memory_order_release);
+        }
+        wake_.notify_all();
+        job(0);
+        for (int spins = 0; running_.load(std::memory_order_acquire) > 0; ++spins) pause(spins);
+    }
+
+private:
+    void work(int id) {
+        uint64_t seen = 0;
+        for (;;) {
+            const uint64_t now = next(seen);
+            seen = now;
+            if (id >= int(now & 255)) continue;  // this job takes fewer threads
+            (*job_)(id);
+            running_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    // The next ticket: number of the job, and of its threads in the lowest byte.
+    uint64_t next(uint64_t seen) {
+        using clock = std::chrono::steady_clock;
+        const auto until = clock::now() + std::chrono::milliseconds(1);
+        do {
+            for (int spins = 0; spins < 64; ++spins) {
+                const uint64_t now = ticket_.load(std::memory_order_acquire);
+                if (now != seen) return now;
+                pause(0);
+            }
+        } while (clock::now() < until);
+        std::unique_lock<std::mutex> lock(sleep_);
+        wake_.wait(lock, [&] { return ticket_.load() != seen; });
+        return ticket_.load();
+    }
+
+    static void pause(int spins) {
+        if (spins > 4096) return std::this_thread::yield();
+#if defined(__SSE2__)
+        _mm_pause();
+#elif defined(__aarch64__)
+        asm volatile("yield");
+#endif
+    }
+
+    std::mutex busy_, sleep_;
+    std::condition_variable wake_;
+    std::atomic<uint64_t> ticket_{0};
+    std::atomic<int> running_{0};
+    const std::function<void(int)>* job_ = nullptr;
+    int n_workers_ = 0;
+};
+
+// work(thread, first, last) for ranges that cover 0..n, handed out as threads come free. Items are
+// at least `grain` for each thread. The first exception ends the loop and is thrown here.
 template <class Work>
 void parallel_for(int64_t n, int n_threads, int64_t grain, const Work& work) {
     n_threads = int(std::max<int64_t>(1, std::min<int64_t>(n_threads, n / std::max<int64_t>(grain, 1))));
@@ -22,7 +111,7 @@ void parallel_for(int64_t n, int n_threads, int64_t grain, const Work& work) {
     std::atomic<int64_t> next{0};
     std::exception_ptr failed;
     std::mutex guard;
-    auto run = [&](int thread) {
+    Pool::get().run(n_threads, [&](int thread) {
         try {
             for (int64_t first; (first = next.fetch_add(step)) < n;)
                 work(thread, first, std::min(first + step, n));
@@ -31,11 +120,7 @@ void parallel_for(int64_t n, int n_threads, int64_t grain, const Work& work) {
             failed = std::current_exception();
             next = n;
         }
-    };
-    std::vector<std::thread> others;
-    for (int t = 1; t < n_threads; ++t) others.emplace_back(run, t);
-    run(0);
-    for (auto& t : others) t.join();
+    });
     if (failed) std::rethrow_exception(failed);
 }
 

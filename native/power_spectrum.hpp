@@ -3,6 +3,7 @@
 // Coefficients are [channel][lm][padded n]. Features are [channel pair][l][n][n'], where a channel
 // with itself keeps n' >= n. All kernels work on blocks of one channel pair, padded and in cache.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "simd.hpp"
@@ -38,9 +39,10 @@ public:
     int64_t n_features() const { return n_features_; }
     const std::vector<Block>& blocks() const { return blocks_; }
     size_t coefficients() const { return size_t((l_max_ + 1) * (l_max_ + 1)) * np_; }
-    size_t scratch() const { return 2 * size_t(l_max_ + 1) * n_max_ * np_ + W * np_; }
+    size_t scratch() const { return 2 * size_t(l_max_ + 1) * n_max_ * np_ + (W + 2) * np_; }
 
-    // One block of features. limit: elements that may be written behind `out` are limit - size.
+    // One block of features. limit: elements that may be written from `out` on; what is behind the
+    // block may be overwritten with anything.
     void forward(const Block& block, const T* c, T* out, int64_t limit, T* work) const {
         if (!block.triangle() && whole_rows(block, limit)) {
             product<false>(of(c, block.a), of(c, block.b), out, n_max_, block.factor);
@@ -70,7 +72,7 @@ public:
         }
     }
 
-    // Multiply-adds that a block needs, for rates.
+    // Multiply-adds that a block takes, those of the mirrored half of a triangle not counted, for rates.
     int64_t multiply_adds(const Block& block) const {
         return block.size / (l_max_ + 1) * (l_max_ + 1) * (l_max_ + 1);
     }
@@ -96,7 +98,7 @@ private:
             T* Pl = P + size_t(l) * n_max_ * stride;
             const T f = factor == 0 ? T(1) : factor * prefactor_[l];
             for (int v = 0; v < np_; v += W)
-                tiles(n_max_, [&](auto tile, int n) {
+                tiles(n_max_, [&](auto tile, int n) VICINAL_INLINE {
                     constexpr int N = decltype(tile)::value;
                     V acc[N];
                     for (int k = 0; k < N; ++k)
@@ -118,7 +120,7 @@ private:
             const T* cl = c + size_t(l * l) * np_;
             T* gl = g + size_t(l * l) * np_;
             for (int v = 0; v < np_; v += W)
-                tiles(2 * l + 1, [&](auto tile, int m) {
+                tiles(2 * l + 1, [&](auto tile, int m) VICINAL_INLINE {
                     constexpr int M = decltype(tile)::value;
                     V acc[M];
                     for (int i = 0; i < M; ++i) acc[i] = load(gl + (m + i) * np_ + v);
@@ -131,25 +133,26 @@ private:
         }
     }
 
-    // Rows follow each other without padding; each is written whole vectors at a time, and what
-    // it writes too much the next row overwrites. Near the limit, element by element.
-    void pack(const Block& block, const T* P, T* out, int64_t limit) const {
-        const T* end = out + limit;
+    // Rows follow each other without padding; each is written whole vectors at a time, and what it
+    // writes too much the next row overwrites. Where there is no room for that, by way of a copy.
+    void pack(const Block& block, T* P, T* out, int64_t limit) const {
+        const bool room = block.size + np_ <= limit;
+        T* const spare = P + size_t(l_max_ + 1) * n_max_ * np_ + np_;
+        T* to = room ? out : spare;
         for (int l = 0; l <= l_max_; ++l) {
             const T f = prefactor_[l] * block.factor;
+            const V rest = splat<T>(block.triangle() ? f * triangle_factor_ : f);
+            V first = rest;  // a row of a triangle begins on the diagonal
+            first[0] = f;
             for (int n = 0; n < n_max_; ++n) {
-                const T* row = P + (size_t(l) * n_max_ + n) * np_;
-                const int first = block.triangle() ? n : 0, length = n_max_ - first;
-                const T off = block.triangle() ? f * triangle_factor_ : f;
-                if (out + np_ <= end) {
-                    for (int k = 0; k < length; k += W) store<T>(out + k, off * load(row + first + k));
-                } else {
-                    for (int k = 0; k < length; ++k) out[k] = off * row[first + k];
-                }
-                if (block.triangle()) out[0] = f * row[n];
-                out += length;
+                const int skip = block.triangle() ? n : 0;
+                const T* row = P + (size_t(l) * n_max_ + n) * np_ + skip;
+                store<T>(to, first * load(row));
+                for (int k = W; k < n_max_ - skip; k += W) store<T>(to + k, rest * load(row + k));
+                to += n_max_ - skip;
             }
         }
+        if (!room) std::copy(spare, spare + block.size, out);
     }
 
     // The reverse of pack: G[l][n][n'], and turned[l][n'][n]; of a triangle the symmetric matrix.

@@ -15,6 +15,9 @@
 #define VICINAL_SIMD_BYTES 16
 #endif
 
+// For kernels whose sizes must be known where they are called.
+#define VICINAL_INLINE __attribute__((always_inline))
+
 namespace vicinal {
 
 // Both precisions have as many lanes as doubles fill a register: n_max is rarely above 8, and a
@@ -122,21 +125,15 @@ constexpr int padded(int n) {
     return (n + Simd<T>::width - 1) / Simd<T>::width * Simd<T>::width;
 }
 
-// Calls f with a compile-time tile size 1..8 until n rows are done: f(tile, first row).
-template <class F>
-inline void tiles(int n, const F& f) {
+// Calls f with a compile-time tile size 1..Max until n rows are done: f(tile, first row).
+template <int Max = 8, class F>
+VICINAL_INLINE inline void tiles(int n, const F& f) {
     int first = 0;
-    for (; n - first >= 8; first += 8) f(std::integral_constant<int, 8>{}, first);
-    switch (n - first) {
-        case 7: f(std::integral_constant<int, 7>{}, first); break;
-        case 6: f(std::integral_constant<int, 6>{}, first); break;
-        case 5: f(std::integral_constant<int, 5>{}, first); break;
-        case 4: f(std::integral_constant<int, 4>{}, first); break;
-        case 3: f(std::integral_constant<int, 3>{}, first); break;
-        case 2: f(std::integral_constant<int, 2>{}, first); break;
-        case 1: f(std::integral_constant<int, 1>{}, first); break;
-        default: break;
-    }
+    for (; n - first >= Max; first += Max) f(std::integral_constant<int, Max>{}, first);
+    auto rest = [&]<int... k>(std::integer_sequence<int, k...>) VICINAL_INLINE {
+        ((n - first == k + 1 ? (f(std::integral_constant<int, k + 1>{}, first), true) : false) || ...);
+    };
+    rest(std::make_integer_sequence<int, Max - 1>{});
 }
 
 // Zeroed memory at cache-line alignment, with a vector of slack behind it.

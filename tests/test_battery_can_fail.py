@@ -127,13 +127,13 @@ class ChangesFrames(Toy):
     def change(self, atoms):
         raise NotImplementedError
 
-    def _environments(self, frames):
+    def _environments(self, frames, cutoff):
         if not isinstance(frames, Environments):
             frames = [deepcopy(frame) for frame in as_frames(frames)]
             for atoms in frames:
                 if isinstance(atoms, Atoms) and len(atoms):
                     self.change(atoms)
-        return super()._environments(frames)
+        return super()._environments(frames, cutoff)
 
 
 @fault("translation", "position_gradient", may=ANY)
@@ -156,9 +156,9 @@ class FollowsPbcAllTheSame(Toy):
 
     periodic = False
 
-    def _environments(self, frames):
+    def _environments(self, frames, cutoff):
         if isinstance(frames, Environments):
-            return super()._environments(frames)
+            return super()._environments(frames, cutoff)
         self._check_parameters()
         return Environments(frames, self.neighbor_cutoff)
 
@@ -458,11 +458,11 @@ class ChangesTheCotangent(Toy):
 
 @fault("inputs_untouched", may=["threads", "serialization", "sklearn"])  # to the last bit
 class MovesInPlace(Toy):
-    def _environments(self, frames):
+    def _environments(self, frames, cutoff):
         for atoms in frames if isinstance(frames, list) else ():
             if isinstance(atoms, Atoms):
                 atoms.positions = atoms.positions + 1
-        return super()._environments(frames)
+        return super()._environments(frames, cutoff)
 
 
 # -- bad input ----------------------------------------------------------------------------------
@@ -485,7 +485,7 @@ class SilentNaN(Toy):
 
 @fault("bad_structures")
 class IgnoresUnknownSpecies(Toy):
-    def _species_index(self, env):
+    def _species_index(self, env, species):
         known = np.array(self.species_known)
         return np.searchsorted(known, np.minimum(env.numbers, known[-1])).astype(np.int32)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from ase import Atoms
@@ -16,6 +19,9 @@ from vicinal.errors import ShapeError, StructureError
 #: Structures without periodicity and with at most this many atoms are searched by the native
 #: quadratic loop, all in one call; above it (or with any periodicity) vesin's cell list takes over.
 SMALL_STRUCTURE = 256
+
+#: What the search for pairs holds at its peak.
+BYTES_PER_PAIR = 100
 
 #: Two atoms nearer than this (in angstrom) are taken for a mistake in the input.
 COINCIDENT = 1e-6
@@ -144,24 +150,23 @@ class Environments:
     # -- construction ---------------------------------------------------------------------------
 
     def _check_atoms(self) -> None:
-        known = (self.numbers >= 0) & (self.numbers < len(chemical_symbols))
-        if not known.all():
-            atom = int(np.flatnonzero(~known)[0])
-            s = int(self.structure[atom])
+        what, at = _engine.native.first_bad(
+            self.positions, self.numbers, self.cells, len(chemical_symbols)
+        )
+        if what == "number":
+            s = int(self.structure[at])
             raise StructureError(
-                f"atom {atom - int(self.atom_offsets[s])} of structure {s} has atomic number "
-                f"{self.numbers[atom]}"
+                f"atom {at - int(self.atom_offsets[s])} of structure {s} has atomic number "
+                f"{self.numbers[at]}"
             )
-        if not np.isfinite(self.positions).all():
-            atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
-            raise StructureError(f"the position of {self.where(atom)} is NaN or infinite")
-        if not np.isfinite(self.cells).all():
-            s = int(np.flatnonzero(~np.isfinite(self.cells).all(axis=(1, 2)))[0])
-            raise StructureError(f"the cell of structure {s} is NaN or infinite")
+        if what == "position":
+            raise StructureError(f"the position of {self.where(at)} is NaN or infinite")
+        if what == "cell":
+            raise StructureError(f"the cell of structure {at} is NaN or infinite")
 
     def _find_pairs(self, n_threads: int | None) -> None:
-        sizes = np.diff(self.atom_offsets)
-        small = ~self.pbc.any(axis=1) & (sizes <= SMALL_STRUCTURE)
+        small = np.diff(self.atom_offsets) <= SMALL_STRUCTURE
+        small &= ~self.pbc.any(axis=1)
         threads = _engine.threads(n_threads)
         found = []
         if small.any():
@@ -183,21 +188,32 @@ class Environments:
     def _vesin_pairs(self, s: int, n_threads: int):
         from vesin import NeighborList  # imports torch where that is installed: only when needed
 
-        atoms = slice(self.atom_offsets[s], self.atom_offsets[s + 1])
-        cell = self.cells[s]
-        if self.pbc[s].any():
-            lengths = np.linalg.norm(cell, axis=1)
-            if (lengths[self.pbc[s]] < 1e-10).any():
-                raise StructureError(f"structure {s} is periodic along a cell vector of no length")
-            # ASE allows zero vectors along directions without periodicity.
-            cell = complete_cell(cell * self.pbc[s][:, None])
-            if abs(np.linalg.det(cell)) < 1e-10 * np.prod(np.linalg.norm(cell, axis=1)):
-                raise StructureError(f"the periodic cell of structure {s} has no volume")
+        first, last = self.atom_offsets[s : s + 2].tolist()
+        cell = self._search_cell(s, last - first) if self.pbc[s].any() else self.cells[s]
         search = NeighborList(cutoff=self.cutoff, full_list=True, n_threads=n_threads)
         i, j, S, D = search.compute(
-            self.positions[atoms], cell, self.pbc[s], quantities="ijSD", copy=False
+            self.positions[first:last], cell, self.pbc[s], quantities="ijSD", copy=False
         )
-        return int(atoms.start), i, j, S, D, search  # which owns the arrays
+        return first, i, j, S, D, search  # which owns the arrays
+
+    def _search_cell(self, s: int, n_atoms: int) -> np.ndarray:
+        """The cell of a periodic structure, sound and with all three vectors."""
+        cell, pbc = self.cells[s], self.pbc[s]
+        vectors = [v for v, periodic in zip(cell.tolist(), pbc.tolist(), strict=True) if periodic]
+        lengths = [math.hypot(*v) for v in vectors]
+        measure = _measure(vectors)  # length, area or volume
+        if measure < 1e-10 * math.prod(lengths) or min(lengths) < 1e-10:
+            raise StructureError(f"the periodic cell of structure {s} has no volume")
+        # Better to refuse pairs that cannot fit than to be killed while looking for them.
+        ball = (2.0, math.pi, 4 / 3 * math.pi)[len(vectors) - 1] * self.cutoff ** len(vectors)
+        n_pairs = n_atoms**2 * ball / measure
+        if n_pairs * BYTES_PER_PAIR > _memory():
+            raise StructureError(
+                f"structure {s} has about {n_pairs:.1g} pairs within {self.cutoff:g} Å, "
+                "which do not fit into memory"
+            )
+        # ASE allows zero vectors along directions without periodicity.
+        return cell if len(vectors) == 3 else complete_cell(cell * pbc[:, None])
 
     def _check_coincident(self) -> None:
         pair = _engine.native.first_coincident(self.D, COINCIDENT)
@@ -206,6 +222,27 @@ class Environments:
             raise StructureError(
                 f"{self.where(i)} and {self.where(int(self.j[pair]))} are at the same place"
             )
+
+
+def _measure(vectors: list[list[float]]) -> float:
+    """Length, area or volume that one, two or three vectors span."""
+    a = vectors[0]
+    if len(vectors) == 1:
+        return math.hypot(*a)
+    b = vectors[1]
+    normal = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    if len(vectors) == 2:
+        return math.hypot(*normal)
+    return abs(sum(x * y for x, y in zip(normal, vectors[2], strict=True)))
+
+
+@cache
+def _memory() -> float:
+    """Bytes of memory of this machine, where the system tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def as_frames(frames) -> Sequence[Atoms | Mapping]:

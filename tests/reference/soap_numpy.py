@@ -74,10 +74,14 @@ def soap(
     convention="vicinal",
     normalization=None,
     pooling=None,
+    periodic=None,
     centers=None,
     **radial,
 ):
     """The values of ``vicinal.SOAP`` with the same parameters, for one structure."""
+    if periodic is False:
+        atoms = atoms.copy()
+        atoms.pbc = False
     species = sorted(species)
     matrix, pairs = channel_pairs(len(species), compression=compression, mixing=mixing)
     functions = RadialFunctions(**radial)

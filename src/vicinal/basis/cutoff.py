@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ParameterError
+from vicinal.errors import ParameterError
 
 __all__ = ["CUTOFF_FUNCTIONS", "CutoffFunction", "get_cutoff_function"]
 

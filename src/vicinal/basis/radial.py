@@ -26,9 +26,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import eval_jacobi, gamma, spherical_jn
 
-from ..errors import ParameterError
-from .cutoff import get_cutoff_function
-from .weighting import Weighting
+from vicinal.basis.cutoff import get_cutoff_function
+from vicinal.basis.weighting import Weighting
+from vicinal.errors import ParameterError
 
 __all__ = ["DENSITIES", "RADIAL_BASES", "RadialFunctions", "scaled_bessel_i"]
 

@@ -1,8 +1,10 @@
 """Weights of the atomic density that depend on the distance from the centre."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from ..errors import ParameterError
+from vicinal.errors import ParameterError
 
 __all__ = ["Weighting"]
 
@@ -43,6 +45,8 @@ class Weighting:
     """
 
     def __init__(self, weighting=None):
+        if weighting is not None and not isinstance(weighting, Mapping):
+            raise ParameterError(f"weighting must be a dict or None, not {weighting!r}")
         parameters = dict(weighting or {})
         w0 = parameters.pop("w0", None)
         self.function = parameters.pop("function", None)

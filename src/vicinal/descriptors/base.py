@@ -262,7 +262,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {k: v for k, v in state.items() if k not in ("_plans", "_valid")}
+        return {k: v for k, v in state.items() if k not in ("_plans", "_checked")}
 
     # -- JSON -----------------------------------------------------------------------------------
 
@@ -304,18 +304,23 @@ class Descriptor(TransformerMixin, BaseEstimator):
             )
         return self.species_known
 
-    def _check_parameters(self) -> str:
-        """Validate what ``set_params`` may have changed; the parameters as a key."""
-        values = [plain(getattr(self, name)) for name in _parameter_names(type(self))]
-        key = json.dumps(values, default=repr)
-        if self.__dict__.get("_valid") != key:
-            self._validate()
-            self._valid = key
-        return key
+    def _state(self) -> tuple:
+        """(key of parameters and species, species known, neighbour cutoff), checked once.
 
-    def _plan(self, species: tuple[int, ...]) -> Plan:
-        """The plan, made once for given parameters and species."""
-        key = (species, self._check_parameters())
+        ``set_params`` stores whatever it is given, so every call compares; it validates only what
+        has changed.
+        """
+        values = [getattr(self, name) for name in _parameter_names(type(self))]
+        key = *map(_key, values), repr(getattr(self, "species_", None))
+        state = self.__dict__.get("_checked")
+        if state is None or state[0] != key:
+            self._validate()
+            state = self._checked = (key, self.species_known, self.neighbor_cutoff)
+        return state
+
+    def _plan(self, species: tuple[int, ...], parameters: tuple | None = None) -> Plan:
+        """The plan, made once for given parameters (their key, if it is known) and species."""
+        key = (species, parameters or self._state()[0])
         plans = self.__dict__.setdefault("_plans", {})
         if key not in plans:
             while len(plans) > 3:  # compute() without fit may meet many sets of species
@@ -323,9 +328,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
             plans[key] = self._make_plan(species)
         return plans[key]
 
-    def _environments(self, frames) -> Environments:
-        self._check_parameters()
-        cutoff, periodic = self.neighbor_cutoff, getattr(self, "periodic", None)
+    def _environments(self, frames, cutoff: float) -> Environments:
+        periodic = getattr(self, "periodic", None)
         if not isinstance(frames, Environments):
             return Environments(frames, cutoff, periodic=periodic, n_threads=self.n_threads)
         if frames.cutoff < cutoff * (1 - 1e-12):
@@ -339,9 +343,11 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     def _prepare(self, frames, centers):
         """(environments, plan, chosen atoms, their pairs)"""
-        env = self._environments(frames)
-        plan = self._plan(self.species_known or tuple(env.species))
-        index = self._species_index(env)
+        parameters, species, cutoff = self._state()
+        env = self._environments(frames, cutoff)
+        species = species or tuple(env.species)
+        plan = self._plan(species, parameters)
+        index = self._species_index(env, species)
         chosen = _choose(env, centers)
         if self.pooling is not None:  # rows of one structure must follow each other
             chosen = chosen[np.argsort(env.structure[chosen], kind="stable")]
@@ -363,13 +369,13 @@ class Descriptor(TransformerMixin, BaseEstimator):
         )
         return env, plan, chosen, pairs
 
-    def _species_index(self, env: Environments) -> np.ndarray:
+    def _species_index(self, env: Environments, species: tuple[int, ...]) -> np.ndarray:
         """Each atom's index into the sorted species."""
-        species = np.array(self.species_known or env.species, dtype=np.int64)
-        index = np.searchsorted(species, env.numbers).astype(np.int32)
-        known = species[np.minimum(index, len(species) - 1)] == env.numbers
-        if not known.all():
-            atom = int(np.flatnonzero(~known)[0])
+        table = np.full(len(chemical_symbols), -1, dtype=np.int32)
+        table[list(species)] = np.arange(len(species))
+        index = table[env.numbers]
+        if index.min(initial=0) < 0:
+            atom = int(np.flatnonzero(index < 0)[0])
             symbols = ", ".join(chemical_symbols[z] for z in species)
             raise SpeciesError(
                 f"{env.where(atom)} is of a species that this {type(self).__name__} does not "
@@ -451,6 +457,13 @@ class Descriptor(TransformerMixin, BaseEstimator):
 def _parameter_names(cls: type) -> list[str]:
     """scikit-learn's list of parameters; asking for it reads the signature anew each time."""
     return cls._get_param_names()
+
+
+def _key(value):
+    """A parameter as something that can be compared, and differs where it was changed in place."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return type(value), value
+    return json.dumps(plain(value), default=repr)
 
 
 # -- small helpers ------------------------------------------------------------------------------

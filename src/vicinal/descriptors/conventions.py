@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ParameterError
+from vicinal.errors import ParameterError
 
 __all__ = [
     "COMPRESSIONS",
@@ -64,11 +64,7 @@ def channel_pairs(n_species, *, compression=None, mixing=None):
     """
     if compression not in COMPRESSIONS:
         raise ParameterError(f"compression must be one of {COMPRESSIONS}; got {compression!r}")
-    matrix = np.eye(n_species) if mixing is None else np.array(mixing, dtype=float)
-    if matrix.ndim != 2 or matrix.shape[1] != n_species or not np.isfinite(matrix).all():
-        raise ParameterError(
-            f"mixing must be a finite array of shape (channels, {n_species}), got {matrix.shape}"
-        )
+    matrix = np.eye(n_species) if mixing is None else mixing_matrix(mixing, n_species)
     total = matrix.sum(axis=0)
     each = np.arange(len(matrix))
     if compression == "mu2":
@@ -78,6 +74,23 @@ def channel_pairs(n_species, *, compression=None, mixing=None):
     if compression == "crossover":
         return matrix, np.stack([each, each], axis=1)
     return matrix, np.stack(np.triu_indices(len(each)), axis=1)
+
+
+def mixing_matrix(mixing, n_species=None):
+    """`mixing` as an array, refused where it is none of shape (channels, n_species)."""
+    try:
+        matrix = np.array(mixing, dtype=float)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    columns = matrix.shape[1:] if n_species is None else (n_species,)
+    if matrix.ndim != 2 or matrix.size == 0 or matrix.shape[1:] != columns:
+        raise ParameterError(
+            f"mixing must be an array of shape (channels, {n_species or 'species'}), "
+            f"not {matrix.shape or mixing!r}"
+        )
+    if not np.isfinite(matrix).all():
+        raise ParameterError("mixing must be finite")
+    return matrix
 
 
 @dataclass(frozen=True)

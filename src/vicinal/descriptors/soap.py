@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from ase.data import chemical_symbols
 
-from vicinal.basis.radial import RadialFunctions
+from vicinal.basis.radial import DENSITIES, RADIAL_BASES, RadialFunctions
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.descriptors import conventions
@@ -218,9 +218,15 @@ class SOAP(Descriptor):
         for name in ("cutoff", "sigma", "cutoff_width", "accuracy"):
             check_number(name, getattr(self, name), positive=True)
         check_number("central_weight", self.central_weight)
+        check_choice("density", self.density, DENSITIES)
+        check_choice("radial_basis", self.radial_basis, tuple(RADIAL_BASES))
         check_choice("normalization", self.normalization, (None, "l2"))
         check_choice("convention", self.convention, conventions.CONVENTIONS)
         check_choice("compression", self.compression, conventions.COMPRESSIONS)
+        if not isinstance(self.sparse, bool | np.bool_):
+            raise ParameterError(f"sparse must be True or False, not {self.sparse!r}")
+        if self.mixing is not None:
+            conventions.mixing_matrix(self.mixing)
         if self.periodic not in (None, False):
             raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         if self.sparse and self.convention in ("featomic", "quip"):
