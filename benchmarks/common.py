@@ -80,6 +80,7 @@ def interleaved(contestants: dict, *, seconds: float, repeats: int) -> dict:
             failures[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     for _ in range(max(min(3, repeats), min(repeats, int(seconds / total)))) if times else ():
         for name in times:
+            time.sleep(0.02)  # until the idle threads of the one before have stopped spinning
             times[name].append(_time(contestants[name]))
     medians = {name: statistics.median(all) for name, all in times.items()}
     return {"seconds": medians, "all": times, "failed": failures}

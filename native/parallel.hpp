@@ -98,8 +98,10 @@ private:
     int n_workers_ = 0;
 };
 
-// work(thread, first, last) for ranges that cover 0..n, handed out as threads come free. Items are
-// at least `grain` for each thread. The first exception ends the loop and is thrown here.
+// work(thread, first, last) for ranges that cover 0..n. Items are at least `grain` for each thread.
+// Each thread has a part of its own to begin with, so that two do not touch the same (huge) pages
+// of new memory at the same time, and then helps with what is left of the others'. The first
+// exception ends the loop and is thrown here.
 template <class Work>
 void parallel_for(int64_t n, int n_threads, int64_t grain, const Work& work) {
     n_threads = int(std::max<int64_t>(1, std::min<int64_t>(n_threads, n / std::max<int64_t>(grain, 1))));
@@ -107,18 +109,28 @@ void parallel_for(int64_t n, int n_threads, int64_t grain, const Work& work) {
         if (n > 0) work(0, int64_t(0), n);
         return;
     }
-    const int64_t step = std::max<int64_t>(1, std::min<int64_t>(64, n / (n_threads * 8)));
-    std::atomic<int64_t> next{0};
+    struct alignas(64) Part {
+        std::atomic<int64_t> next;
+        int64_t end;
+    };
+    std::vector<Part> parts(n_threads);
+    for (int t = 0; t < n_threads; ++t)
+        parts[t].next = n * t / n_threads, parts[t].end = n * (t + 1) / n_threads;
+    const int64_t step = std::max<int64_t>(1, std::min<int64_t>(64, n / (n_threads * 16)));
+    std::atomic<bool> stop{false};
     std::exception_ptr failed;
     std::mutex guard;
     Pool::get().run(n_threads, [&](int thread) {
         try {
-            for (int64_t first; (first = next.fetch_add(step)) < n;)
-                work(thread, first, std::min(first + step, n));
+            for (int k = 0; k < n_threads; ++k) {
+                Part& part = parts[(thread + k) % n_threads];
+                for (int64_t first; !stop && (first = part.next.fetch_add(step)) < part.end;)
+                    work(thread, first, std::min(first + step, part.end));
+            }
         } catch (...) {
             std::lock_guard<std::mutex> lock(guard);
             failed = std::current_exception();
-            next = n;
+            stop = true;
         }
     });
     if (failed) std::rethrow_exception(failed);

@@ -159,8 +159,7 @@ class FollowsPbcAllTheSame(Toy):
     def _environments(self, frames, cutoff):
         if isinstance(frames, Environments):
             return super()._environments(frames, cutoff)
-        self._check_parameters()
-        return Environments(frames, self.neighbor_cutoff)
+        return Environments(frames, cutoff)
 
 
 @fault("finite", "batch", may=ANY)
