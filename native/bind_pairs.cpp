@@ -4,6 +4,17 @@
 
 namespace vicinal {
 
+// The arrays of a pair list, still to be filled.
+struct NewPairs {
+    explicit NewPairs(size_t n)
+        : j(new_array<int32_t>({n})), S(new_array<int32_t>({n, 3})), D(new_array<double>({n, 3})) {}
+    nb::tuple with(const numpy_array<int64_t>& offsets) const {
+        return nb::make_tuple(offsets, j, S, D);
+    }
+    numpy_array<int32_t> j, S;
+    numpy_array<double> D;
+};
+
 // (pair_offsets, j, S, D) of the wanted structures, which have no periodicity; sorted by centre.
 static nb::tuple molecular_pairs(array_in<double> x, array_in<int64_t> atom_offsets,
                                  array_in<bool> wanted, double cutoff, int n_threads) {
@@ -19,16 +30,13 @@ static nb::tuple molecular_pairs(array_in<double> x, array_in<int64_t> atom_offs
         search.count(at + 1, n_threads);
         for (int64_t i = 0; i < n_atoms; ++i) at[i + 1] += at[i];
     }
-    const size_t n_pairs = size_t(at[n_atoms]);
-    auto j = new_array<int32_t>({n_pairs});
-    auto S = new_array<int32_t>({n_pairs, 3});
-    auto D = new_array<double>({n_pairs, 3});
+    NewPairs pairs{size_t(at[n_atoms])};
     {
         nb::gil_scoped_release free;
-        std::fill(S.data(), S.data() + 3 * n_pairs, 0);
-        search.fill(at, j.data(), D.data(), n_threads);
+        std::fill(pairs.S.data(), pairs.S.data() + pairs.S.size(), 0);
+        search.fill(at, pairs.j.data(), pairs.D.data(), n_threads);
     }
-    return nb::make_tuple(offsets, j, S, D);
+    return pairs.with(offsets);
 }
 
 // Pair lists of single structures (first atom, i, j, S, D) and at most one sorted list of many
@@ -71,17 +79,17 @@ static nb::tuple merge_pairs(nb::list found, int64_t n_atoms) {
         for (int64_t i = 0; i < n_atoms; ++i) at[i + 1] += l.offsets.data()[i + 1] - l.offsets.data()[i];
     }
     for (int64_t i = 0; i < n_atoms; ++i) at[i + 1] += at[i];
-    const size_t n_pairs = size_t(at[n_atoms]);
-    auto j = new_array<int32_t>({n_pairs});
-    auto S = new_array<int32_t>({n_pairs, 3});
-    auto D = new_array<double>({n_pairs, 3});
+    NewPairs pairs{size_t(at[n_atoms])};
     {
         nb::gil_scoped_release free;
         std::vector<int64_t> next(at, at + n_atoms);
         auto put = [&](int64_t i, int64_t neighbor, const int32_t* s, const double* d) {
             const int64_t q = next[i]++;
-            j.data()[q] = int32_t(neighbor);
-            for (int c = 0; c < 3; ++c) S.data()[3 * q + c] = s[c], D.data()[3 * q + c] = d[c];
+            pairs.j.data()[q] = int32_t(neighbor);
+            for (int c = 0; c < 3; ++c) {
+                pairs.S.data()[3 * q + c] = s[c];
+                pairs.D.data()[3 * q + c] = d[c];
+            }
         };
         for (const auto& l : lists)
             for (size_t q = 0; q < l.i.shape(0); ++q)
@@ -92,7 +100,7 @@ static nb::tuple merge_pairs(nb::list found, int64_t n_atoms) {
                 for (int64_t q = l.offsets.data()[i]; q < l.offsets.data()[i + 1]; ++q)
                     put(i, l.j.data()[q], l.S.data() + 3 * q, l.D.data() + 3 * q);
     }
-    return nb::make_tuple(offsets, j, S, D);
+    return pairs.with(offsets);
 }
 
 // What is wrong with the first atom or cell that cannot be described, and which; or ("", -1).

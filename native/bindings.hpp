@@ -21,15 +21,12 @@ using numpy_array = nb::ndarray<nb::numpy, T>;
 // A new numpy array that owns its memory. Not initialised.
 template <class T>
 numpy_array<T> new_array(std::initializer_list<size_t> shape) {
-    size_t n = 1;
-    for (size_t s : shape) n *= s;
     // Through numpy, which asks the system for huge pages where an array is large.
     nb::object np = nb::module_::import_("numpy");
     nb::list dims;
     for (size_t s : shape) dims.append(s);
     const char* name = sizeof(T) == 8 ? (std::is_integral_v<T> ? "int64" : "float64")
                                       : (std::is_integral_v<T> ? "int32" : "float32");
-    (void)n;
     return nb::cast<numpy_array<T>>(np.attr("empty")(nb::tuple(dims), name));
 }
 

@@ -39,8 +39,8 @@ public:
         const bool stream = p.n_samples * n * int64_t(sizeof(T)) > stream_bytes;
         each_sample(p, [&](int64_t m, int64_t base, Scratch& s) {
             coefficients(p, m, base, s, false);
-            values(s, stream ? s.row.get() : out + m * n);
-            if (stream) stream_copy(out + m * n, s.row.get(), n);
+            values(s, stream ? s.row() : out + m * n);
+            if (stream) stream_copy(out + m * n, s.row(), n);
         });
     }
 
@@ -51,9 +51,10 @@ public:
             coefficients(p, m, base, s, true);
             const T* row = cotangent + m * n_features();
             if (indptr) {
-                std::fill(s.row.get(), s.row.get() + n_features(), T(0));
-                for (int64_t k = indptr[m]; k < indptr[m + 1]; ++k) s.row[indices[k]] += cotangent[k];
-                row = s.row.get();
+                T* dense = s.row();
+                std::fill(dense, dense + n_features(), T(0));
+                for (int64_t k = indptr[m]; k < indptr[m + 1]; ++k) dense[indices[k]] += cotangent[k];
+                row = dense;
             }
             const T* g = pull_coefficients(s, pull_row(s, row));
             expansion_.backward(p, m, base, g, s.expansion, out);
@@ -114,7 +115,7 @@ public:
             for (const auto& block : correlation_.blocks())
                 for (int64_t k = 0; here(s, block) && k < block.size; ++k)
                     *index++ = Index(block.offset + k);
-            T* values = tangent ? s.raw.get() : row;
+            T* values = tangent ? s.raw() : row;
             if (!tangent || normalize_)
                 compact_row(s, values, n, [&](const auto& block, T* to, int64_t limit) {
                     correlation_.forward(block, s.channels, to, limit, s.work.get());
@@ -136,7 +137,7 @@ public:
         double multiply_adds = 0;
         for (int i = 0; i < repeats; ++i)
             for (const auto& block : correlation_.blocks()) {
-                correlation_.forward(block, s.mixed.get(), s.row.get() + block.offset,
+                correlation_.forward(block, s.mixed.get(), s.row() + block.offset,
                                      correlation_.n_features() - block.offset, s.work.get());
                 multiply_adds += double(correlation_.multiply_adds(block));
             }
@@ -151,16 +152,28 @@ private:
               g(plan.n_channels_ * plan.expansion_.coefficients()),
               g_species(plan.expansion_.n_species() * plan.expansion_.coefficients()),
               work(plan.correlation_.scratch()),
-              row(std::max(plan.n_features(), plan.correlation_.n_features())),
-              raw(std::max(plan.n_features(), plan.correlation_.n_features())),
-              unit(plan.normalize_ ? plan.n_features() : 0), present(plan.n_channels_) {}
+              row_size(std::max(plan.n_features(), plan.correlation_.n_features())),
+              present(plan.n_channels_) {}
         typename Expansion<T>::Scratch expansion;
         Buffer<T> mixed;                 // coefficients of channels, where they are not species
         Buffer<T> g, g_species;          // tangents or cotangents of coefficients
-        Buffer<T> work, row, raw, unit;  // of the correlation; rows of features
+        Buffer<T> work;                  // of the correlation
+        int64_t row_size;
         std::vector<uint8_t> present;    // [channel]
         const T* channels = nullptr;     // coefficients of channels
         T norm = 0;                      // length of the row before normalisation
+
+        // Rows of features, made when first needed: with many species they are long.
+        T* row() { return made(0); }   // as it comes in or goes out
+        T* raw() { return made(1); }   // in the native order
+        T* unit() { return made(2); }  // normalised
+
+    private:
+        T* made(int which) {
+            if (!rows[which].size()) rows[which] = Buffer<T>(size_t(row_size));
+            return rows[which].get();
+        }
+        Buffer<T> rows[3];
     };
 
     template <class F>
@@ -253,8 +266,8 @@ private:
         if (native_order()) {
             raw_values(s, out);
         } else {
-            raw_values(s, s.raw.get());
-            ordered(s.raw.get(), out);
+            raw_values(s, s.raw());
+            ordered(s.raw(), out);
         }
         if (normalize_) s.norm = normalize(out, n_features());
     }
@@ -269,8 +282,8 @@ private:
 
     // The normalised row; sets s.norm.
     const T* unit_row(Scratch& s) const {
-        values(s, s.unit.get());
-        return s.unit.get();
+        values(s, s.unit());
+        return s.unit();
     }
 
     // The derivative of x / |x| applied to a row: symmetric, so for tangents and cotangents alike.
@@ -286,14 +299,15 @@ private:
     const T* pull_row(Scratch& s, const T* row) const {
         if (normalize_) {
             const T* unit = unit_row(s);
-            if (row != s.row.get()) std::copy(row, row + n_features(), s.row.get());
-            project(unit, s.norm, s.row.get(), n_features());
-            row = s.row.get();
+            if (row != s.row()) std::copy(row, row + n_features(), s.row());
+            project(unit, s.norm, s.row(), n_features());
+            row = s.row();
         }
         if (native_order()) return row;
-        std::fill(s.raw.get(), s.raw.get() + correlation_.n_features(), T(0));
-        for (size_t k = 0; k < gather_.size(); ++k) s.raw[gather_[k]] += scale_[k] * row[k];
-        return s.raw.get();
+        T* raw = s.raw();
+        std::fill(raw, raw + correlation_.n_features(), T(0));
+        for (size_t k = 0; k < gather_.size(); ++k) raw[gather_[k]] += scale_[k] * row[k];
+        return raw;
     }
 
     // Cotangent of the raw row to that of the species' coefficients.
@@ -332,7 +346,7 @@ private:
     void push_row(const PairsView& p, int64_t m, int64_t base, const double* tangent, Scratch& s,
                   T* out) const {
         const T* dc = push_coefficients(p, m, base, tangent, s);
-        T* row = native_order() ? out : s.raw.get();
+        T* row = native_order() ? out : s.raw();
         fill_row(s, row, [&](const auto& block, T* to, int64_t limit) {
             correlation_.tangent(block, s.channels, dc, to, limit, s.work.get());
         });
@@ -354,7 +368,7 @@ private:
             const T w = weight(q);
             for (size_t k = 0; k < size; ++k) s.g[q * size + k] = w * d[k];
         }
-        T* row = native_order() ? out : s.raw.get();
+        T* row = native_order() ? out : s.raw();
         fill_row(s, row, [&](const auto& block, T* to, int64_t limit) {
             if (weight(block.a) == 0 && weight(block.b) == 0)
                 std::fill(to, to + block.size, T(0));

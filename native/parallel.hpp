@@ -20,8 +20,9 @@
 
 namespace vicinal {
 
-// Threads that outlive a call: starting one can take longer than a small call. After a job they
-// look out for the next one for a millisecond before they go to sleep, since waking is slow too.
+// Threads that outlive a call, since starting one can take longer than a small call. Waking one is
+// slow too: after a job they look out for the next for a millisecond before they go to sleep, and
+// whoever gives a job out never waits for a thread that has not begun.
 class Pool {
 public:
     static Pool& get() {
@@ -35,50 +36,60 @@ public:
         return *pool;
     }
 
-    // job(0) here and job(1) .. job(n - 1) on other threads, at once. Where the pool serves
-    // another caller, job(0) alone.
+    // job(0) here, and job(1), job(2) .. job(n - 1) on other threads that come while it lasts.
+    // Where the pool serves another caller, job(0) alone.
     void run(int n, const std::function<void(int)>& job) {
         std::unique_lock<std::mutex> mine(busy_, std::try_to_lock);
         if (!mine || n == 1) return job(0);
-        n = std::min(n, 255);
-        while (n_workers_ < n - 1) std::thread(&Pool::work, this, ++n_workers_).detach();
+        n = std::min(n, 1 << 12);
+        for (; n_workers_ < n - 1; ++n_workers_) std::thread(&Pool::work, this).detach();
         job_ = &job;
-        running_ = n - 1;
+        limit_ = n - 1;
         {
             std::lock_guard<std::mutex> lock(sleep_);
-            ticket_.store(((ticket_.load() >> 8) + 1) << 8 | uint64_t(n), std::memory_order_release);
+            state_ = (number(state_) + 1) << 32;
         }
         wake_.notify_all();
         job(0);
-        for (int spins = 0; running_.load(std::memory_order_acquire) > 0; ++spins) pause(spins);
+        state_.fetch_or(closed);
+        for (int spins = 0; entered(state_) != left(state_); ++spins) pause(spins);
     }
 
 private:
-    void work(int id) {
-        uint64_t seen = 0;
-        for (;;) {
-            const uint64_t now = next(seen);
-            seen = now;
-            if (id >= int(now & 255)) continue;  // this job takes fewer threads
-            (*job_)(id);
-            running_.fetch_sub(1, std::memory_order_release);
+    // Of the current job: its number, whether it is closed to newcomers, and how many threads have
+    // entered and left it.
+    static constexpr uint64_t closed = uint64_t(1) << 31, one_more = uint64_t(1) << 16;
+    static uint64_t number(uint64_t state) { return state >> 32; }
+    static int entered(uint64_t state) { return int(state >> 16 & 0x7fff); }
+    static int left(uint64_t state) { return int(state & 0xffff); }
+
+    void work() {
+        for (uint64_t seen = 0;;) {
+            uint64_t now = next(seen);
+            seen = number(now);
+            while (number(now) == seen && !(now & closed) && entered(now) < limit_)
+                if (state_.compare_exchange_weak(now, now + one_more)) {
+                    (*job_)(entered(now) + 1);
+                    ++state_;  // left
+                    break;
+                }
         }
     }
 
-    // The next ticket: number of the job, and of its threads in the lowest byte.
+    // The state once it is that of another job.
     uint64_t next(uint64_t seen) {
         using clock = std::chrono::steady_clock;
         const auto until = clock::now() + std::chrono::milliseconds(1);
         do {
             for (int spins = 0; spins < 64; ++spins) {
-                const uint64_t now = ticket_.load(std::memory_order_acquire);
-                if (now != seen) return now;
+                const uint64_t now = state_;
+                if (number(now) != seen) return now;
                 pause(0);
             }
         } while (clock::now() < until);
         std::unique_lock<std::mutex> lock(sleep_);
-        wake_.wait(lock, [&] { return ticket_.load() != seen; });
-        return ticket_.load();
+        wake_.wait(lock, [&] { return number(state_) != seen; });
+        return state_;
     }
 
     static void pause(int spins) {
@@ -92,8 +103,8 @@ private:
 
     std::mutex busy_, sleep_;
     std::condition_variable wake_;
-    std::atomic<uint64_t> ticket_{0};
-    std::atomic<int> running_{0};
+    std::atomic<uint64_t> state_{0};
+    std::atomic<int> limit_{0};
     const std::function<void(int)>* job_ = nullptr;
     int n_workers_ = 0;
 };

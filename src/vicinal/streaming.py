@@ -268,8 +268,9 @@ class _Run:
         for chunk in self.structures.chunks(self._step):
             frames = [atoms for _, atoms in chunk]
             cutoff = self.descriptor.neighbor_cutoff
-            threads = self.descriptor.n_threads
-            env = self._timed(chunk, Environments, frames, cutoff, n_threads=threads)
+            options = {"n_threads": self.descriptor.n_threads}
+            options["periodic"] = getattr(self.descriptor, "periodic", None)
+            env = self._timed(chunk, Environments, frames, cutoff, **options)
             yield chunk, env
             done += env.n_atoms
             self.progress(done, self.structures.n_atoms)
