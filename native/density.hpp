@@ -3,6 +3,7 @@
 // Per sample, all in one thread's scratch: expand the neighbours, mix species into channels,
 // correlate, and write the row. Results therefore do not depend on the number of threads.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <vector>
@@ -179,8 +180,11 @@ private:
     template <class F>
     void each_sample(const PairsView& p, const F& f) const {
         const std::vector<int64_t> at = p.offsets();
-        std::vector<std::optional<Scratch>> scratch(std::max(p.n_threads, 1));
-        parallel_for(p.n_samples, p.n_threads, 4, [&](int thread, int64_t first, int64_t last) {
+        // A thread is worth waking for some hundred microseconds of work, roughly counted.
+        const double work = 0.1 * double(at.back()) + 1e-3 * double(p.n_samples * n_features());
+        const int n_threads = int(std::clamp(work / 300, 1.0, double(std::max(p.n_threads, 1))));
+        std::vector<std::optional<Scratch>> scratch(n_threads);
+        parallel_for(p.n_samples, n_threads, 1, [&](int thread, int64_t first, int64_t last) {
             if (!scratch[thread]) scratch[thread].emplace(*this);
             for (int64_t m = first; m < last; ++m) f(m, at[p.samples[m]], *scratch[thread]);
             stream_fence();
