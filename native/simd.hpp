@@ -131,7 +131,7 @@ VICINAL_INLINE inline void tiles(int n, const F& f) {
     int first = 0;
     for (; n - first >= Max; first += Max) f(std::integral_constant<int, Max>{}, first);
     auto rest = [&]<int... k>(std::integer_sequence<int, k...>) VICINAL_INLINE {
-        ((n - first == k + 1 ? (f(std::integral_constant<int, k + 1>{}, first), true) : false) || ...);
+        (void)((n - first == k + 1 && (f(std::integral_constant<int, k + 1>{}, first), true)) || ...);
     };
     rest(std::make_integer_sequence<int, Max - 1>{});
 }
