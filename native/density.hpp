@@ -33,7 +33,6 @@ public:
         return gather_.empty() ? correlation_.n_features() : int64_t(gather_.size());
     }
     bool native_order() const { return gather_.empty(); }
-    const PowerSpectrum<T>& correlation() const { return correlation_; }
 
     void compute(const PairsView& p, T* out) const {
         const int64_t n = n_features();

@@ -28,6 +28,7 @@ from scipy.special import eval_jacobi, gamma, spherical_jn
 
 from vicinal.basis.cutoff import get_cutoff_function
 from vicinal.basis.weighting import Weighting
+from vicinal.descriptors.parameters import check_choice, check_integer, check_number
 from vicinal.errors import ParameterError
 
 __all__ = ["DENSITIES", "RADIAL_BASES", "RadialFunctions", "scaled_bessel_i"]
@@ -101,20 +102,14 @@ class RadialFunctions:
         cutoff_width=0.5,
         weighting=None,
     ):
-        if radial_basis not in RADIAL_BASES:
-            raise ParameterError(
-                f"radial_basis must be one of {', '.join(RADIAL_BASES)}; got {radial_basis!r}"
-            )
-        if density not in DENSITIES:
-            raise ParameterError(f"density must be one of {DENSITIES}; got {density!r}")
+        check_choice("radial_basis", radial_basis, tuple(RADIAL_BASES))
+        check_choice("density", density, DENSITIES)
         if density == "delta" and radial_basis == "quip":
             raise ParameterError("radial_basis='quip' needs density='gaussian'")
-        for name, value, least in (("n_max", n_max, 1), ("l_max", l_max, 0)):
-            if int(value) != value or value < least:
-                raise ParameterError(f"{name} must be an integer of at least {least}, got {value}")
-        for name, value in (("sigma", sigma), ("cutoff", cutoff)):
-            if not (np.isfinite(value) and value > 0):
-                raise ParameterError(f"{name} must be a positive length in Angstrom, got {value}")
+        check_integer("n_max", n_max, 1)
+        check_integer("l_max", l_max, 0)
+        for name, value in (("sigma", sigma), ("cutoff", cutoff), ("cutoff_width", cutoff_width)):
+            check_number(name, value, positive=True)
         if cutoff_function == "padded" and density == "delta":
             raise ParameterError("cutoff_function='padded' needs density='gaussian'")
         self._parameters = {

@@ -79,7 +79,6 @@ class PowerSpectrumPlan:
             scale=np.ascontiguousarray(scale, dtype=float),
             normalize=normalize,
         )
-        self.native_order = factors is not None
         self.n_features = self._kernel.n_features
         self.correlation_rate = self._kernel.correlation_rate
 

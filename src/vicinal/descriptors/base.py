@@ -130,15 +130,13 @@ class Descriptor(TransformerMixin, BaseEstimator):
         """
         env, plan, chosen, pairs = self._prepare(frames, centers)
         cotangent = self._cotangent(cotangent, env, chosen, plan)
-        structure = env.structure[chosen]
         positions = np.zeros((env.n_atoms, 3))
         strain = np.zeros((env.n_structures, 3, 3))
         rows = max(1, CHUNK_COTANGENT // plan.n_features)
         for first, last in pairs.chunks(CHUNK_PAIRS, rows):
             part = pairs.part(first, last)
             gradient = plan.vjp(part, cotangent(first, last))
-            a, b = pairs.samples[first], pairs.samples[last]
-            _engine.native.scatter_pairs(part, structure[a:b], gradient, positions, strain)
+            _engine.native.scatter_pairs(part, part.structure, gradient, positions, strain)
         return Gradient(positions, strain)
 
     def jvp(self, frames, positions=None, strain=None, centers=None) -> np.ndarray:
@@ -163,21 +161,22 @@ class Descriptor(TransformerMixin, BaseEstimator):
         if env.n_structures == 1 and np.shape(strain) == (3, 3):
             strain = np.reshape(strain, (1, 3, 3))
         strain = _array("strain", strain, (env.n_structures, 3, 3))
-        structure = env.structure[chosen]
 
-        def push(part: Pairs, out: np.ndarray, a: int = 0) -> None:
-            of = structure[a : a + len(part.centers)]
-            plan.jvp(part, _engine.native.pair_tangents(part, of, positions, strain), out)
+        def tangent(part: Pairs) -> np.ndarray:
+            return _engine.native.pair_tangents(part, part.structure, positions, strain)
 
         if getattr(self, "sparse", False):
-            tangent = _engine.native.pair_tangents(pairs, structure, positions, strain)
-            values = plan.jvp_sparse(pairs, tangent)
+            values = plan.jvp_sparse(pairs, tangent(pairs))
             if not self._pooled:
                 return values
             samples = self._samples(env, chosen, pooled=False)
             return Features(values, samples, ()).pool(self.pooling).values
         out = np.empty((self._n_rows(env, chosen), plan.n_features), plan.dtype)
-        self._pool_into(env, chosen, pairs, plan, push, out, offset=True)
+
+        def push(part: Pairs, rows: np.ndarray) -> None:
+            plan.jvp(part, tangent(part), rows)
+
+        self._pool_into(env, chosen, pairs, plan, push, out, limit=CHUNK_PAIRS)
         return out
 
     def jacobian(self, frames, centers=None) -> Jacobian:
@@ -362,6 +361,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
             env.j,
             index,
             chosen,
+            env.structure[chosen],
             env.pair_offsets[chosen],
             env.pair_offsets[chosen + 1],
             samples,
@@ -403,17 +403,15 @@ class Descriptor(TransformerMixin, BaseEstimator):
         _, rows, counts = np.unique(env.structure[chosen], return_inverse=True, return_counts=True)
         return rows, 1.0 / counts if self.pooling == "mean" else np.ones(len(counts))
 
-    def _pool_into(self, env, chosen, pairs, plan, verb, out, offset: bool = False) -> None:
+    def _pool_into(self, env, chosen, pairs, plan, verb, out, limit: int | None = None) -> None:
         """Run a verb that writes rows, straight to ``out`` or chunk by chunk into pooled rows.
 
-        ``offset``: the verb also wants the index of its first centre, and few pairs at a time.
+        ``limit``: as many pairs at a time, where the verb needs memory for each.
         """
         if not self._pooled:
             whole = [(0, pairs.n_samples)]
-            for first, last in pairs.chunks(CHUNK_PAIRS, pairs.n_samples) if offset else whole:
-                part = pairs.part(first, last)
-                more = (int(pairs.samples[first]),) if offset else ()
-                verb(part, out[first:last], *more)
+            for first, last in pairs.chunks(limit, pairs.n_samples) if limit else whole:
+                verb(pairs.part(first, last), out[first:last])
             return
         rows, weights = self._pool_weights(env, chosen)
         out[:] = 0
@@ -422,7 +420,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
         for first in range(0, len(chosen), step):
             last = min(first + step, len(chosen))
             values = buffer[: last - first]
-            verb(pairs.part(first, last), values, *((first,) if offset else ()))
+            verb(pairs.part(first, last), values)
             _engine.native.pool_rows(values, rows[first:last], weights, out, pairs.n_threads)
 
     def _cotangent(self, cotangent, env, chosen, plan):

@@ -14,15 +14,17 @@ class Pairs:
     """The pairs of some centres: the whole input of a plan.
 
     ``D[start[k]:stop[k]]`` are the pair vectors of the k-th centre, ``j`` the neighbours (index
-    into ``species``), ``species`` the species *index* (into the plan's species) of every atom and
-    ``centers`` the atom of each centre. Sample ``m`` is made of the centres
-    ``samples[m]:samples[m + 1]``: one each, except for densities averaged before correlation.
+    into ``species``), ``species`` the species *index* (into the plan's species) of every atom,
+    ``centers`` the atom and ``structure`` the structure of each centre. Sample ``m`` is made of the
+    centres ``samples[m]:samples[m + 1]``: one each, except for densities averaged before
+    correlation.
     """
 
     D: np.ndarray
     j: np.ndarray
     species: np.ndarray
     centers: np.ndarray
+    structure: np.ndarray
     start: np.ndarray
     stop: np.ndarray
     samples: np.ndarray
@@ -54,6 +56,7 @@ class Pairs:
             self.j,
             self.species,
             self.centers[a:b],
+            self.structure[a:b],
             self.start[a:b],
             self.stop[a:b],
             self.samples[first : last + 1] - a,
