@@ -3,57 +3,48 @@
 
 #include "bindings.hpp"
 #include "density.hpp"
+#include "power_spectrum.hpp"
 
 namespace vicinal {
 
 template <class T>
-static std::vector<T> to_vector(const array_in<T>& a) {
-    return std::vector<T>(a.data(), a.data() + a.size());
-}
+using PowerSpectrumPlan = DensityPlan<T, PowerSpectrum<T>>;
 
 // nodes [n_nodes][3][l_max + 1][n_max]; mixing [channels][species], or empty; see DensityPlan.
 template <class T>
-static DensityPlan<T> make_plan(array_in<double> edges, array_in<int64_t> cells,
+static PowerSpectrumPlan<T> make_plan(array_in<double> edges, array_in<int64_t> cells,
                                 array_in<double> nodes, array_in<double> center, int n_species,
                                 array_in<double> mixing, array_in<int64_t> channel_pairs,
                                 array_in<double> prefactor, double pair_factor,
                                 double triangle_factor, array_in<int64_t> gather,
                                 array_in<double> scale, bool normalize) {
-    require(nodes.ndim() == 4 && nodes.shape(1) == 3, "nodes: [n_nodes][3][l][n]");
+    require(nodes.ndim() == 4, "nodes: [n_nodes][3][l][n]");
     const int l_max = int(nodes.shape(2)) - 1, n_max = int(nodes.shape(3));
     const int n_channels = mixing.size() ? int(mixing.shape(0)) : n_species;
-    require(edges.size() == cells.size() + 1, "one edge more than segments");
     require(int(center.size()) == n_max, "center: one value for each radial function");
     require(int(prefactor.size()) == l_max + 1, "prefactor: one value for each l");
     require(int64_t(mixing.size()) == (mixing.size() ? int64_t(n_channels) * n_species : 0),
             "mixing: one column for each species");
     require(gather.size() == scale.size(), "gather and scale differ in length");
-    std::vector<std::pair<int, int>> pairs;
-    for (size_t k = 0; k + 1 < channel_pairs.size(); k += 2) {
-        const int64_t a = channel_pairs.data()[k], b = channel_pairs.data()[k + 1];
-        require(0 <= a && a < n_channels && 0 <= b && b < n_channels, "channel pair out of range");
-        pairs.emplace_back(int(a), int(b));
-    }
+    const auto pairs = to_pairs(channel_pairs, n_channels);
     PowerSpectrum<T> correlation(l_max, n_max, pairs, prefactor.data(), pair_factor, triangle_factor);
     for (size_t k = 0; k < gather.size(); ++k)
         require(0 <= gather.data()[k] && gather.data()[k] < correlation.n_features(),
                 "gather out of range");
-    RadialTable<T> table(edges.data(), cells.data(), int(cells.size()), nodes.data(),
-                         int64_t(nodes.shape(0)), l_max + 1, n_max);
-    return DensityPlan<T>(Expansion<T>(std::move(table), l_max, n_max, n_species, center.data()),
+    return PowerSpectrumPlan<T>(Expansion<T>(make_table<T>(edges, cells, nodes), l_max, n_max, n_species, center.data()),
                           std::move(correlation), n_channels, to_vector(mixing), to_vector(gather),
                           to_vector(scale), normalize);
 }
 
 template <class T>
-static void check_rows(const DensityPlan<T>& plan, const PairsArrays& p, size_t rows, size_t columns) {
+static void check_rows(const PowerSpectrumPlan<T>& plan, const PairsArrays& p, size_t rows, size_t columns) {
     require(int64_t(rows) == p.view.n_samples && int64_t(columns) == plan.n_features(),
             "rows do not fit the samples");
 }
 
 // (data, indices, indptr); indices and indptr are int32 where their number allows it.
 template <class T>
-static nb::tuple sparse(const DensityPlan<T>& plan, nb::object pairs, const double* tangent) {
+static nb::tuple sparse(const PowerSpectrumPlan<T>& plan, nb::object pairs, const double* tangent) {
     PairsArrays p(pairs);
     require(plan.native_order(), "sparse rows need the native order");
     std::vector<int64_t> indptr(p.view.n_samples + 1, 0);
@@ -79,7 +70,7 @@ static nb::tuple sparse(const DensityPlan<T>& plan, nb::object pairs, const doub
 
 template <class T>
 static void bind_plan(nb::module_& m, const char* name) {
-    using Plan = DensityPlan<T>;
+    using Plan = PowerSpectrumPlan<T>;
     nb::class_<Plan>(m, name)
         .def("__init__",
              [](Plan* self, array_in<double> edges, array_in<int64_t> cells, array_in<double> nodes,
@@ -142,15 +133,8 @@ static void bind_plan(nb::module_& m, const char* name) {
              [](const Plan& plan, nb::object pairs, array_in<int64_t> pair_block,
                 array_in<int64_t> center_block, array_out<T, nb::shape<-1, 3, -1>> out) {
                  PairsArrays p(pairs);
-                 require(int64_t(pair_block.size()) == p.view.offsets().back() &&
-                             int64_t(center_block.size()) == p.view.n_centers &&
-                             int64_t(out.shape(2)) == plan.n_features(),
-                         "blocks do not fit the pairs");
-                 for (const auto* blocks : {&pair_block, &center_block})
-                     for (size_t k = 0; k < blocks->size(); ++k)
-                         require(0 <= blocks->data()[k] &&
-                                     blocks->data()[k] < int64_t(out.shape(0)),
-                                 "block out of range");
+                 check_blocks(p, pair_block, center_block, int64_t(out.shape(0)));
+                 require(int64_t(out.shape(2)) == plan.n_features(), "blocks do not fit the features");
                  nb::gil_scoped_release free;
                  plan.jacobian(p.view, pair_block.data(), center_block.data(), out.data());
              })

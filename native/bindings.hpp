@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pairs.hpp"
+#include "radial_table.hpp"
 
 namespace vicinal {
 namespace nb = nanobind;
@@ -33,6 +34,13 @@ numpy_array<T> new_array(std::initializer_list<size_t> shape) {
 // Keeps the arrays of a vicinal.descriptors.base.Pairs alive while a kernel reads them.
 class PairsArrays {
 public:
+    // n_species: that of the plan which is to read them.
+    PairsArrays(nb::handle pairs, int n_species)
+        : PairsArrays(pairs) {
+        for (size_t i = 0; i < species_.size(); ++i)
+            if (species_.data()[i] < 0 || species_.data()[i] >= n_species)
+                throw std::invalid_argument("inconsistent Pairs");
+    }
     explicit PairsArrays(nb::handle pairs)
         : D_(get<double>(pairs, "D")), j_(get<int32_t>(pairs, "j")),
           species_(get<int32_t>(pairs, "species")), centers_(get<int64_t>(pairs, "centers")),
@@ -76,7 +84,45 @@ inline void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+template <class T>
+std::vector<T> to_vector(const array_in<T>& a) {
+    return std::vector<T>(a.data(), a.data() + a.size());
+}
+
+// A vicinal.basis.spline.Table: nodes [n_nodes][3][functions][n].
+template <class T>
+RadialTable<T> make_table(const array_in<double>& edges, const array_in<int64_t>& cells,
+                          const array_in<double>& nodes) {
+    require(nodes.ndim() == 4 && nodes.shape(1) == 3, "nodes: [n_nodes][3][functions][n]");
+    require(cells.size() > 0 && edges.size() == cells.size() + 1, "one edge more than segments");
+    return RadialTable<T>(edges.data(), cells.data(), int(cells.size()), nodes.data(),
+                          int64_t(nodes.shape(0)), int(nodes.shape(2)), int(nodes.shape(3)));
+}
+
+// Blocks of a Jacobian: one for each selected pair and one for each centre.
+inline void check_blocks(const PairsArrays& p, const array_in<int64_t>& pair_block,
+                         const array_in<int64_t>& center_block, int64_t n_blocks) {
+    require(int64_t(pair_block.size()) == p.view.offsets().back() &&
+                int64_t(center_block.size()) == p.view.n_centers,
+            "blocks do not fit the pairs");
+    for (const auto* blocks : {&pair_block, &center_block})
+        for (size_t k = 0; k < blocks->size(); ++k)
+            require(0 <= blocks->data()[k] && blocks->data()[k] < n_blocks, "block out of range");
+}
+
+// [n][2] channels.
+inline std::vector<std::pair<int, int>> to_pairs(const array_in<int64_t>& pairs, int n_channels) {
+    std::vector<std::pair<int, int>> out;
+    for (size_t k = 0; k + 1 < pairs.size(); k += 2) {
+        const int64_t a = pairs.data()[k], b = pairs.data()[k + 1];
+        require(0 <= a && a < n_channels && 0 <= b && b < n_channels, "channel pair out of range");
+        out.emplace_back(int(a), int(b));
+    }
+    return out;
+}
+
 void bind_pairs(nb::module_& m);
 void bind_density(nb::module_& m);
+void bind_sums(nb::module_& m);
 
 }  // namespace vicinal

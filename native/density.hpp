@@ -10,19 +10,25 @@
 
 #include "expansion.hpp"
 #include "parallel.hpp"
-#include "power_spectrum.hpp"
+#include "sums.hpp"
 
 namespace vicinal {
 
-template <class T>
+template <class T, class Correlation>
+class DensityTerm;
+
+template <class T, class Correlation>
 class DensityPlan {
+    friend class DensityTerm<T, Correlation>;
+
+
 public:
     // Output larger than this does not stay in a cache anyway and is written past it.
     static constexpr int64_t stream_bytes = int64_t(6) << 20;
 
     // mixing: [n_channels][n_species], or empty where channels are species.
     // gather, scale: output[k] = scale[k] * row[gather[k]]; empty where the order is the native one.
-    DensityPlan(Expansion<T> expansion, PowerSpectrum<T> correlation, int n_channels,
+    DensityPlan(Expansion<T> expansion, Correlation correlation, int n_channels,
                 std::vector<double> mixing, std::vector<int64_t> gather, std::vector<double> scale,
                 bool normalize)
         : expansion_(std::move(expansion)), correlation_(std::move(correlation)),
@@ -190,7 +196,7 @@ private:
         });
     }
 
-    bool here(const Scratch& s, const typename PowerSpectrum<T>::Block& block) const {
+    bool here(const Scratch& s, const typename Correlation::Block& block) const {
         return s.present[block.a] && s.present[block.b];
     }
 
@@ -382,12 +388,69 @@ private:
     }
 
     Expansion<T> expansion_;
-    PowerSpectrum<T> correlation_;
+    Correlation correlation_;
     int n_channels_;
     std::vector<T> mixing_;
     std::vector<int64_t> gather_;
     std::vector<T> scale_;
     bool normalize_;
+};
+
+// The raw rows of a density plan beside other sums over neighbours.
+template <class T, class Correlation>
+class DensityTerm : public Term<T> {
+public:
+    using Plan = DensityPlan<T, Correlation>;
+
+    explicit DensityTerm(Plan plan) : plan_(std::move(plan)) {}
+
+    int64_t size() const override { return plan_.correlation_.n_features(); }
+    int n_species() const override { return plan_.expansion_.n_species(); }
+
+    struct Scratch : Term<T>::Scratch {
+        explicit Scratch(const Plan& plan) : of_plan(plan) {}
+        typename Plan::Scratch of_plan;
+    };
+    std::unique_ptr<typename Term<T>::Scratch> scratch() const override {
+        return std::make_unique<Scratch>(plan_);
+    }
+
+    void values(const Sample& sample, typename Term<T>::Scratch& any, T* row) const override {
+        auto& s = static_cast<Scratch&>(any).of_plan;
+        plan_.coefficients(sample.pairs, sample.index, sample.base, s, false);
+        plan_.raw_values(s, row);
+    }
+
+    void backward(const Sample& sample, typename Term<T>::Scratch& any, const T* cotangent,
+                  double* out) const override {
+        auto& s = static_cast<Scratch&>(any).of_plan;
+        plan_.coefficients(sample.pairs, sample.index, sample.base, s, true);
+        const T* g = plan_.pull_coefficients(s, cotangent);
+        plan_.expansion_.backward(sample.pairs, sample.index, sample.base, g, s.expansion, out);
+    }
+
+    void tangent(const Sample& sample, typename Term<T>::Scratch& any, const double* tangent,
+                 T* row) const override {
+        auto& s = static_cast<Scratch&>(any).of_plan;
+        plan_.coefficients(sample.pairs, sample.index, sample.base, s, true);
+        plan_.push_row(sample.pairs, sample.index, sample.base, tangent, s, row);
+    }
+
+    void jacobian(const Sample& sample, typename Term<T>::Scratch& any, T* J,
+                  int64_t stride) const override {
+        auto& s = static_cast<Scratch&>(any).of_plan;
+        plan_.coefficients(sample.pairs, sample.index, sample.base, s, true);
+        Buffer<T> dc(plan_.expansion_.coefficients()), row(size_t(size()) + 1);
+        plan_.expansion_.jacobian(sample.pairs, sample.index, sample.base, s.expansion, dc.get(),
+                                  [&](int64_t pair, int species, int a, const T* d) {
+            plan_.push_species(s, species, d, row.get());
+            T* to = J + ((pair - sample.base) * 3 + a) * stride;
+            for (int64_t f = 0; f < size(); ++f) to[f] += row[f];
+        });
+    }
+
+private:
+    Plan plan_;
 };
 
 }  // namespace vicinal

@@ -24,10 +24,11 @@ public:
     static constexpr int W = Simd<T>::width;
     static constexpr int chunk_size = 64;  // neighbours expanded at a time
 
-    // center: [n_max], the centre's own R_n0(0), which counts in its own species' channel.
+    // center: [n_max], the centre's own R_n0(0), which counts in its own species' channel. A table
+    // of one row for all l serves radial functions that do not depend on l.
     Expansion(RadialTable<T> table, int l_max, int n_max, int n_species, const double* center)
-        : l_max_(l_max), np_(padded<T>(n_max)), n_species_(n_species), table_(std::move(table)),
-          harmonics_(l_max), center_(np_, T(0)) {
+        : l_max_(l_max), np_(padded<T>(n_max)), step_(table.row() == np_ ? 0 : np_),
+          n_species_(n_species), table_(std::move(table)), harmonics_(l_max), center_(np_, T(0)) {
         const double y00 = 0.5 / std::sqrt(std::acos(-1.0));
         for (int n = 0; n < n_max; ++n) center_[n] = T(center[n] * y00);
     }
@@ -95,8 +96,8 @@ public:
         s.single = slopes && chunks <= 1;
     }
 
-    // Pullback of g [species][lm][n] to the selected pairs of the sample, which begin at `base`.
-    // To be called after coefficients(..., slopes = true). Pairs out of reach keep their zeros.
+    // Adds the pullback of g [species][lm][n] to the selected pairs of the sample, which begin at
+    // `base`. To be called after coefficients(..., slopes = true).
     void backward(const PairsView& p, int64_t sample, int64_t base, const T* g, Scratch& s,
                   double* out) const {
         again(p, sample, base, s, [&] {
@@ -271,7 +272,7 @@ private:
                     V acc[M];
                     for (int i = 0; i < M; ++i) acc[i] = load(cm + i * np_);
                     for (int j = first; j < last; ++j) {
-                        const V radial = load(R + size_t(j) * row + l * np_ + v);
+                        const V radial = load(R + size_t(j) * row + l * step_ + v);
                         const T* y = Y + at(j) + (l * l + m) * W;
                         for (int i = 0; i < M; ++i) acc[i] += y[i * W] * radial;
                     }
@@ -291,7 +292,7 @@ private:
         const size_t direction = size_t(lm()) * W;
         V stretch = splat<T>(0), sums[3] = {stretch, stretch, stretch};
         for (int l = 0; l <= l_max_; ++l) {
-            const T *Rl = R + size_t(l) * np_ * W, *dRl = dR + size_t(l) * np_ * W;
+            const T *Rl = R + size_t(l) * step_ * W, *dRl = dR + size_t(l) * step_ * W;
             tiles<4>(2 * l + 1, [&](auto tile, int m) VICINAL_INLINE {
                 constexpr int M = decltype(tile)::value;
                 const T* gm = g + size_t(l * l + m) * np_;
@@ -317,7 +318,7 @@ private:
         for (int c = 0; c < 3; ++c) {
             const V gradient = stretch * unit[c] + (sums[c] - solid * unit[c]) * inverse;
             for (int j = first; j < last; ++j)
-                out[3 * s.selected[j] + c] = double(gradient[j - first]);
+                out[3 * s.selected[j] + c] += double(gradient[j - first]);
         }
     }
 
@@ -332,12 +333,12 @@ private:
                 const T turn = (dY[a * direction + k * W] - T(l) * unit[a] * Y[k * W]) * s.inverse[j];
                 const T stretch = unit[a] * Y[k * W];
                 for (int v = 0; v < np_; v += W)
-                    store<T>(dc + size_t(k) * np_ + v, stretch * load(dR + l * np_ + v) +
-                                                           turn * load(R + l * np_ + v));
+                    store<T>(dc + size_t(k) * np_ + v, stretch * load(dR + l * step_ + v) +
+                                                           turn * load(R + l * step_ + v));
             }
     }
 
-    int l_max_, np_, n_species_;
+    int l_max_, np_, step_, n_species_;  // step_: from one l to the next in a row of the table
     RadialTable<T> table_;
     Harmonics<T> harmonics_;
     std::vector<T> center_;

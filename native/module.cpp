@@ -11,4 +11,5 @@ NB_MODULE(VICINAL_MODULE, m) {
 #endif
     vicinal::bind_pairs(m);
     vicinal::bind_density(m);
+    vicinal::bind_sums(m);
 }
