@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -44,6 +45,46 @@ def test_names(features):
     assert features.names.tolist() == Toy().names().tolist()
     assert features.names[0] == "H eta=0.05"
     assert features.names.dtype.kind == "U"
+
+
+# -- selection ----------------------------------------------------------------------------------
+
+
+SELECTIONS = [
+    ({"pattern": "SOAP[H,O] l=1*"}, lambda a, b, l: (a, b) == ("H", "O") and l == 1),
+    ({"pattern": ["SOAP[[H,H] l=0*", "SOAP[O,O]*"]}, lambda a, b, l: (a, b) == ("O", "O")),
+    ({"pattern": "* l=?*"}, None),
+    ({"species": "H"}, lambda a, b, l: a == b == "H"),
+    ({"species": [1, "O"]}, lambda a, b, l: True),
+    ({"involving": ["O"]}, lambda a, b, l: "O" in (a, b)),
+    ({"involving": ["O"], "pattern": "* l=0 *"}, lambda a, b, l: "O" in (a, b) and l == 0),
+]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("chosen, rule", SELECTIONS)
+def test_select(chosen, rule, sparse):
+    soap = vc.SOAP(cutoff=3.0, n_max=2, l_max=1, sparse=sparse)
+    features = soap.compute(molecule("H2O"))
+    if rule is None:
+        with pytest.raises(ParameterError, match=r"no feature has pattern='\* l=\?\*'"):
+            features.select(**chosen)
+        return
+    parts = [re.match(r"SOAP\[(\w+),(\w+)\] l=(\d)", name).groups() for name in features.names]
+    keep = [rule(a, b, int(l)) for a, b, l in parts]
+    assert any(keep)
+    picked = features.select(**chosen)
+    assert picked.names.tolist() == features.names[keep].tolist()
+    assert scipy.sparse.issparse(picked.values) == sparse
+    np.testing.assert_array_equal(picked.dense(), features.dense()[:, keep])
+    np.testing.assert_array_equal(picked.samples, features.samples)
+
+
+def test_select_says_what_is_not_there(features):
+    with pytest.raises(ParameterError, match=r"no feature has pattern='G2\*'; .* 'H eta=0.05'"):
+        features.select("G2*")
+    with pytest.raises(ParameterError, match="'Xyz' is not a chemical symbol"):
+        features.select(species=["Xyz"])
 
 
 def test_names_are_made_only_when_asked_for():

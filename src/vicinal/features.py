@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
+from ase.data import chemical_symbols
 
+from vicinal.descriptors.parameters import species_numbers
 from vicinal.errors import FileError, MissingExtraError, ParameterError, ShapeError
 
 ATOM_SAMPLES = np.dtype([("structure", "<i8"), ("atom", "<i8"), ("number", "<i4")])
@@ -81,6 +84,51 @@ class Features:
         samples["structure"] = structures
         return Features(values, samples, self._names)
 
+    def select(self, pattern: str | Sequence[str] | None = None, *, species=None, involving=None):
+        """The features of some names.
+
+        Parameters
+        ----------
+        pattern : str or list of str, optional
+            Names to keep; ``*`` stands for any characters: ``"G2*"``, ``["G4[H,O]*", "G2[H]*"]``.
+        species : list of symbols or atomic numbers, optional
+            Keep features of these species alone.
+        involving : list of symbols or atomic numbers, optional
+            Keep features in which at least one of these species takes part.
+
+        Returns
+        -------
+        Features
+
+        Raises
+        ------
+        ParameterError
+            No feature is left.
+
+        Notes
+        -----
+        A name lists its species in square brackets: ``SOAP[H,O] l=2 n=0 n'=3``.
+        """
+        names = self.names
+        keep = np.ones(len(names), dtype=bool)
+        if pattern is not None:
+            patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+            parts = [".*".join(map(re.escape, one.split("*"))) for one in patterns]
+            match = re.compile("|".join(parts)).fullmatch
+            keep &= [match(name) is not None for name in names]
+        if species is not None:
+            allowed = {chemical_symbols[z] for z in species_numbers(species)}
+            keep &= [_species_of(name) <= allowed for name in names]
+        if involving is not None:
+            wanted = {chemical_symbols[z] for z in species_numbers(involving)}
+            keep &= [not wanted.isdisjoint(_species_of(name)) for name in names]
+        if not keep.any():
+            asked = {"pattern": pattern, "species": species, "involving": involving}
+            text = ", ".join(f"{k}={v!r}" for k, v in asked.items() if v is not None)
+            raise ParameterError(f"no feature has {text}; the first is called '{names[0]}'")
+        chosen = np.flatnonzero(keep)
+        return Features(self.values[:, chosen], self.samples, names[chosen])
+
     # -- other people's formats -----------------------------------------------------------------
 
     def to_pandas(self):
@@ -133,6 +181,12 @@ class Features:
             arrays["values"] = self.values
         with atomic_file(path) as file:
             np.savez(file, **arrays)
+
+
+def _species_of(name: str) -> set[str]:
+    """The chemical symbols in the (first) square brackets of a name."""
+    brackets = re.search(r"\[(.*?)\]", name)
+    return set(re.findall(r"[A-Z][a-z]?", brackets.group(1))) if brackets else set()
 
 
 def load(path: str | os.PathLike) -> Features:
