@@ -149,3 +149,14 @@ class SumsPlan:
 
     def jacobian(self, pairs: Pairs, pair_block, center_block, out: np.ndarray) -> None:
         self._kernel.jacobian(pairs, pair_block, center_block, out)
+
+
+def side_by_side(*parts):
+    """Parts (list of terms, matrix) as one; a matrix None is the identity."""
+    terms, matrices = [], []
+    for some, matrix in parts:
+        terms += some
+        if matrix is None:
+            matrix = scipy.sparse.eye_array(sum(term.size for term in some))
+        matrices.append(matrix)
+    return terms, scipy.sparse.csr_array(scipy.sparse.block_diag(matrices))
