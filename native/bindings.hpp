@@ -124,5 +124,6 @@ inline std::vector<std::pair<int, int>> to_pairs(const array_in<int64_t>& pairs,
 void bind_pairs(nb::module_& m);
 void bind_density(nb::module_& m);
 void bind_sums(nb::module_& m);
+void bind_triplets(nb::module_& m);
 
 }  // namespace vicinal

@@ -12,4 +12,5 @@ NB_MODULE(VICINAL_MODULE, m) {
     vicinal::bind_pairs(m);
     vicinal::bind_density(m);
     vicinal::bind_sums(m);
+    vicinal::bind_triplets(m);
 }

@@ -68,10 +68,11 @@ private:
     void combine(const T* w, T weight, const T* left, const T* right, T* out) const {
         const V w0 = splat(weight * w[0]), w1 = splat(weight * w[1]), w2 = splat(weight * w[2]),
                 w3 = splat(weight * w[3]), w4 = splat(weight * w[4]), w5 = splat(weight * w[5]);
-        for (int k = 0; k < row_; k += W)
-            store<T>(out + k, (w0 * load(left + k) + w1 * load(left + row_ + k)) +
-                                  (w2 * load(left + 2 * row_ + k) + w3 * load(right + k)) +
-                                  (w4 * load(right + row_ + k) + w5 * load(right + 2 * row_ + k)));
+        const int n = row_;  // which the stores might change, for all the compiler knows
+        for (int k = 0; k < n; k += W)
+            store<T>(out + k, (w0 * load(left + k) + w1 * load(left + n + k)) +
+                                  (w2 * load(left + 2 * n + k) + w3 * load(right + k)) +
+                                  (w4 * load(right + n + k) + w5 * load(right + 2 * n + k)));
     }
 
     struct Segment {
