@@ -125,5 +125,6 @@ void bind_pairs(nb::module_& m);
 void bind_density(nb::module_& m);
 void bind_sums(nb::module_& m);
 void bind_triplets(nb::module_& m);
+void bind_so4(nb::module_& m);
 
 }  // namespace vicinal

@@ -1,0 +1,105 @@
+"""Bispectrum of neighbour densities on the 3-sphere: a term for the native engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vicinal.basis.spline import Table, tabulate
+from vicinal.correlate.sums import native
+
+
+def components(n_max: int) -> list[tuple[int, int, int]]:
+    """All different (2 j1, 2 j2, 2 j): triangles j1 >= j2, j >= j1 with integer j1 + j2 + j."""
+    return [
+        (n1, n2, n)
+        for n1 in range(n_max + 1)
+        for n2 in range(n1 + 1)
+        for n in range(n1 - n2, min(n_max, n1 + n2) + 1, 2)
+        if n >= n1
+    ]
+
+
+def label(component: tuple[int, int, int]) -> str:
+    """``j1=2 j2=1/2 j=3/2``"""
+    halves = (str(n // 2) if n % 2 == 0 else f"{n}/2" for n in component)
+    return " ".join(f"{name}={half}" for name, half in zip(("j1", "j2", "j"), halves, strict=True))
+
+
+def so4_invariants(
+    *,
+    n_max: int,
+    n_species: int,
+    dtype,
+    fade: Callable[[np.ndarray], np.ndarray],
+    cutoff,
+    triples,
+    scale,
+    n_channels: int = 1,
+    channel=0,
+    weight=1.0,
+    angle_map: str = "linear",
+    angle: float = np.pi,
+    start: float = 0.0,
+    central_weight: float = 1.0,
+    central_everywhere: bool = True,
+    switch_at=0.0,
+    switch_width=0.0,
+    relative: bool = False,
+):
+    r"""The term ``row[f] = scale[f] * sum 3j 3j U_1 U_2 U_3``, sums of triple products of
+
+    .. math:: U^n = w_0 1 + \sum_j w_j f(x_j) U^n(e^{-i \theta(x_j) \hat r_j \cdot \sigma}),
+
+    the matrices of n = 2j = 0..n_max, contracted with Wigner's 3j symbols over rows and columns.
+
+    Parameters
+    ----------
+    n_max, n_species : int
+    dtype : "float64" or "float32"
+    fade : callable, the cutoff function f of x = (r - start) / (cutoff - start) in (0, 1)
+    cutoff : (n_species, n_species) array, Å, by species of the centre and of the neighbour
+    triples : (n_features, 3) int array; each entry ``channel * (n_max + 1) + n``
+    scale : (n_features,) array
+    n_channels : int, number of densities
+    channel, weight : (n_species,) arrays: density and weight w of a neighbour
+    angle_map : "linear" or "arcsine": theta = angle * x, or angle * arcsin(x)
+    start : float, Å; nearer neighbours do not fade
+    central_weight : float, the centre's own w_0
+    central_everywhere : bool: in all densities, or only in that of the centre's species
+    switch_at, switch_width : (n_species, n_species) arrays, Å
+        Neighbours fade out below ``switch_at - switch_width``; width 0: they do not.
+    relative : bool: subtract what the centre alone gives
+    """
+    table = _fade_table(fade)
+
+    def full(value, shape, kind=float):
+        return np.ascontiguousarray(np.broadcast_to(value, shape), dtype=kind)
+
+    pair = (n_species, n_species)
+    return native("so4_invariants", dtype)(
+        n_max=n_max,
+        n_species=n_species,
+        n_channels=n_channels,
+        angle_map=angle_map,
+        angle=float(angle),
+        start=float(start),
+        cutoff=full(cutoff, pair),
+        weight=full(weight, n_species),
+        channel=full(channel, n_species, np.int64),
+        central_weight=float(central_weight),
+        central_everywhere=bool(central_everywhere),
+        switch_at=full(switch_at, pair),
+        switch_width=full(switch_width, pair),
+        triples=np.ascontiguousarray(triples, dtype=np.int64).reshape(-1, 3),
+        scale=full(scale, len(triples)),
+        relative=bool(relative),
+        edges=table.edges,
+        cells=table.cells,
+        nodes=table.nodes,
+    )
+
+
+def _fade_table(fade: Callable[[np.ndarray], np.ndarray]) -> Table:
+    return tabulate(lambda x: fade(x)[:, None, None], 1.0, accuracy=1e-12)
