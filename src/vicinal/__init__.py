@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from vicinal import datasets, testing
     from vicinal.descriptors import registry
     from vicinal.descriptors.base import Descriptor
+    from vicinal.descriptors.snap import SNAP
+    from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
     from vicinal.descriptors.soap import SOAP
     from vicinal.environments import Environments
     from vicinal.features import Features, Gradient, Jacobian, load
@@ -20,6 +22,8 @@ __version__ = "0.1.0"
 # Imported when first asked for: scikit-learn and SciPy take a second, which a command that only
 # prints its help should not cost.
 _HOME = {
+    "SNAP": "vicinal.descriptors.snap",
+    "SO4Bispectrum": "vicinal.descriptors.so4_bispectrum",
     "SOAP": "vicinal.descriptors.soap",
     "Descriptor": "vicinal.descriptors.base",
     "Environments": "vicinal.environments",
@@ -35,7 +39,9 @@ _MODULES = {
 }
 
 __all__ = [
+    "SNAP",
     "SOAP",
+    "SO4Bispectrum",
     "Descriptor",
     "Environments",
     "Features",

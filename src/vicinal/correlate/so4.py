@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from ase.data import chemical_symbols
 
-from vicinal.basis.spline import Table, tabulate
+from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import native
+from vicinal.descriptors.parameters import check_integer, check_number, species_values
+from vicinal.errors import ParameterError
+
+#: Larger ones need more digits than Racah's formula leaves.
+MAX_J = 10
 
 
 def components(n_max: int) -> list[tuple[int, int, int]]:
@@ -21,10 +27,50 @@ def components(n_max: int) -> list[tuple[int, int, int]]:
     ]
 
 
-def label(component: tuple[int, int, int]) -> str:
-    """``j1=2 j2=1/2 j=3/2``"""
-    halves = (str(n // 2) if n % 2 == 0 else f"{n}/2" for n in component)
-    return " ".join(f"{name}={half}" for name, half in zip(("j1", "j2", "j"), halves, strict=True))
+def diagonal_components(n_max: int) -> list[tuple[int, int, int]]:
+    """(2 j1, 2 j1, 2 j) with integer j, as AMP has them."""
+    return [(n1, n1, n) for n1 in range(n_max + 1) for n in range(0, min(2 * n1, n_max) + 1, 2)]
+
+
+def name(channels: tuple[int, ...], component: tuple[int, ...], labels: Sequence[str]) -> str:
+    """``B[Ta] j1=2 j2=1/2 j=3/2``; one density alone is not repeated."""
+    densities = [labels[q] for q in channels] if len(labels) > 1 else labels
+    j1, j2, j = (str(n // 2) if n % 2 == 0 else f"{n}/2" for n in component)
+    return f"B[{','.join(densities)}] j1={j1} j2={j2} j={j}"
+
+
+def channel_numbers(channels, species: Sequence[int] | None) -> tuple[list[int], list[str]]:
+    """(density of each species, names of the densities); checks the parameter ``channels``.
+
+    None is one density, "species" one for each, a dict says which.
+    """
+    if channels is not None and not isinstance(channels, dict) and channels != "species":
+        raise ParameterError(f"channels must be 'species', None or a dict, not {channels!r}")
+
+    def check(name, value):
+        check_integer(name, value, 0)
+
+    number = species_values(
+        "channels", channels if isinstance(channels, dict) else 0, species, check
+    )
+    if channels == "species":
+        number = {z: q for q, z in enumerate(species or ())}
+    elif isinstance(channels, dict) and set(channels.values()) != set(
+        range(len(set(channels.values())))
+    ):
+        raise ParameterError(f"channels must be numbered 0, 1, ... without gaps, not {channels!r}")
+    members: dict[int, list[str]] = {}
+    for z, q in number.items():
+        members.setdefault(q, []).append(chemical_symbols[z])
+    count = max(members, default=-1) + 1
+    labels = ["+".join(members.get(q, ["nothing"])) for q in range(count)]
+    return list(number.values()), labels
+
+
+def check_j_max(j_max) -> None:
+    check_number("j_max", j_max)
+    if j_max < 0 or 2 * j_max != round(2 * j_max) or j_max > MAX_J:
+        raise ParameterError(f"j_max must be a multiple of 1/2 in [0, {MAX_J}], not {j_max!r}")
 
 
 def so4_invariants(
@@ -36,6 +82,7 @@ def so4_invariants(
     cutoff,
     triples,
     scale,
+    breakpoints: Sequence[float] = (),
     n_channels: int = 1,
     channel=0,
     weight=1.0,
@@ -62,6 +109,7 @@ def so4_invariants(
     cutoff : (n_species, n_species) array, Å, by species of the centre and of the neighbour
     triples : (n_features, 3) int array; each entry ``channel * (n_max + 1) + n``
     scale : (n_features,) array
+    breakpoints : distances x where a derivative of f jumps
     n_channels : int, number of densities
     channel, weight : (n_species,) arrays: density and weight w of a neighbour
     angle_map : "linear" or "arcsine": theta = angle * x, or angle * arcsin(x)
@@ -72,7 +120,9 @@ def so4_invariants(
         Neighbours fade out below ``switch_at - switch_width``; width 0: they do not.
     relative : bool: subtract what the centre alone gives
     """
-    table = _fade_table(fade)
+    # Single precision cannot use a finer table, and a coarse one stays in cache.
+    accuracy = 1e-12 if np.dtype(dtype) == np.float64 else 1e-7
+    table = tabulate(lambda x: fade(x)[:, None, None], 1.0, breakpoints, accuracy)
 
     def full(value, shape, kind=float):
         return np.ascontiguousarray(np.broadcast_to(value, shape), dtype=kind)
@@ -99,7 +149,3 @@ def so4_invariants(
         cells=table.cells,
         nodes=table.nodes,
     )
-
-
-def _fade_table(fade: Callable[[np.ndarray], np.ndarray]) -> Table:
-    return tabulate(lambda x: fade(x)[:, None, None], 1.0, accuracy=1e-12)

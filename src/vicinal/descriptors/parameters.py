@@ -25,10 +25,36 @@ def species_numbers(species) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
+def species_values(name: str, value, species: Sequence[int] | None, check) -> dict[int, object]:
+    """A parameter that may differ by species, by atomic number: one value for all, or a dict.
+
+    ``check(name, value)`` sees each value. With ``species`` None a dict gives what it has, and a
+    single value nothing.
+    """
+    if not isinstance(value, dict):
+        check(name, value)
+        return dict.fromkeys(species or (), value)
+    given = {}
+    for key, one in value.items():
+        if isinstance(key, str) and key.isdecimal():  # JSON has no other keys
+            key = int(key)
+        given[species_numbers([key])[0]] = one
+        check(f"{name}[{key!r}]", one)
+    for number in species or ():
+        if number not in given:
+            raise ParameterError(f"{name} has no value for {chemical_symbols[number]}")
+    return given if species is None else {number: given[number] for number in species}
+
+
 def check_choice(name: str, value, choices: Sequence) -> None:
     if not (value is None or isinstance(value, str)) or value not in choices:
         known = ", ".join(map(repr, choices))
         raise ParameterError(f"{name} must be one of {known}, not {value!r}")
+
+
+def check_boolean(name: str, value) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(f"{name} must be True or False, not {value!r}")
 
 
 def check_dtype(value) -> None:
@@ -48,6 +74,7 @@ def check_integer(name: str, value, least: int) -> None:
 def check_number(name: str, value, *, positive: bool = False) -> None:
     try:
         good = np.isfinite(float(value)) and (float(value) > 0 or not positive)
+        good = good and not isinstance(value, str)
     except (TypeError, ValueError):
         good = False
     if not good:

@@ -61,6 +61,53 @@ ENTRIES: tuple[Entry, ...] = (
         smoothness="that of the cutoff function (shifted cosine: 1)",
         complete_in="pairs and triples of the environment as n_max, l_max grow; not beyond 3-body",
     ),
+    Entry(
+        name="snap",
+        path="vicinal.descriptors.snap:SNAP",
+        summary="SNAP's bispectrum components: invariants of the density on the 3-sphere",
+        citations=(
+            "A. P. Thompson, L. P. Swiler, C. R. Trott, S. M. Foiles, G. J. Tucker, Spectral "
+            "neighbor analysis method for automated generation of quantum-accurate interatomic "
+            "potentials, J. Comput. Phys. 285, 316 (2015), doi:10.1016/j.jcp.2014.12.018",
+        ),
+        body_order="4; quadratic: 7",
+        locality="local",
+        density="sharp (delta functions on the 3-sphere)",
+        radial_basis="none: the distance is the third angle of the 3-sphere",
+        angular_basis="hyperspherical harmonics (Wigner matrices)",
+        chemistry="weights and radii by species; one density a species, all triples (chem)",
+        symmetrization="coupling of three densities by Clebsch-Gordan coefficients",
+        equivariant_rank=0,
+        cost_neighbors="linear",
+        cost_species="cubic; constant with weights alone",
+        smoothness="that of the cutoff function (cosine: 1)",
+        complete_in="correlations of up to three neighbours as j_max grows, mirror images apart",
+    ),
+    Entry(
+        name="so4_bispectrum",
+        path="vicinal.descriptors.so4_bispectrum:SO4Bispectrum",
+        summary="SO(4) bispectrum of the neighbour density, with a choice of map to the 3-sphere",
+        citations=(
+            "A. P. Bartók, M. C. Payne, R. Kondor, G. Csányi, Gaussian approximation potentials: "
+            "the accuracy of quantum mechanics, without the electrons, Phys. Rev. Lett. 104, "
+            "136403 (2010), doi:10.1103/PhysRevLett.104.136403",
+            "A. Khorshidi, A. A. Peterson, Amp: a modular approach to machine learning in "
+            "atomistic simulations, Comput. Phys. Commun. 207, 310 (2016), "
+            "doi:10.1016/j.cpc.2016.05.010",
+        ),
+        body_order="4",
+        locality="local",
+        density="sharp (delta functions on the 3-sphere)",
+        radial_basis="none: the distance is the third angle of the 3-sphere",
+        angular_basis="hyperspherical harmonics (Wigner matrices)",
+        chemistry="one density a species, different triples; weights by species",
+        symmetrization="coupling of three densities by Clebsch-Gordan coefficients",
+        equivariant_rank=0,
+        cost_neighbors="linear",
+        cost_species="cubic; constant with weights alone",
+        smoothness="that of the cutoff function (cosine: 1)",
+        complete_in="correlations of up to three neighbours as j_max grows, mirror images apart",
+    ),
 )
 
 
