@@ -14,4 +14,5 @@ NB_MODULE(VICINAL_MODULE, m) {
     vicinal::bind_sums(m);
     vicinal::bind_triplets(m);
     vicinal::bind_so4(m);
+    vicinal::bind_grids(m);
 }

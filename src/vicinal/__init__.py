@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from vicinal.descriptors.base import Descriptor
     from vicinal.descriptors.snap import SNAP
     from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
+    from vicinal.descriptors.lmbtr import LMBTR
+    from vicinal.descriptors.mbtr import MBTR
     from vicinal.descriptors.soap import SOAP
+    from vicinal.descriptors.valle_oganov import ValleOganov
     from vicinal.environments import Environments
     from vicinal.features import Features, Gradient, Jacobian, load
 
@@ -24,7 +27,10 @@ __version__ = "0.1.0"
 _HOME = {
     "SNAP": "vicinal.descriptors.snap",
     "SO4Bispectrum": "vicinal.descriptors.so4_bispectrum",
+    "LMBTR": "vicinal.descriptors.lmbtr",
+    "MBTR": "vicinal.descriptors.mbtr",
     "SOAP": "vicinal.descriptors.soap",
+    "ValleOganov": "vicinal.descriptors.valle_oganov",
     "Descriptor": "vicinal.descriptors.base",
     "Environments": "vicinal.environments",
     "Features": "vicinal.features",
@@ -40,6 +46,8 @@ _MODULES = {
 
 __all__ = [
     "SNAP",
+    "LMBTR",
+    "MBTR",
     "SOAP",
     "SO4Bispectrum",
     "Descriptor",
@@ -47,6 +55,7 @@ __all__ = [
     "Features",
     "Gradient",
     "Jacobian",
+    "ValleOganov",
     "VicinalError",
     "datasets",
     "load",

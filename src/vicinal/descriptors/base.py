@@ -291,9 +291,14 @@ class Descriptor(TransformerMixin, BaseEstimator):
     # -- inside ---------------------------------------------------------------------------------
 
     @property
+    def _grouped(self) -> bool:
+        """Does the plan itself make one row of all centres of a structure?"""
+        return self.pooling == "inner"
+
+    @property
     def _pooled(self) -> bool:
         """Are rows of centres added up after the correlation?"""
-        return self.pooling in ("mean", "sum")
+        return self.pooling is not None and not self._grouped
 
     def _species_or_fail(self) -> tuple[int, ...]:
         if self.species_known is None:
@@ -350,7 +355,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
         chosen = _choose(env, centers)
         if self.pooling is not None:  # rows of one structure must follow each other
             chosen = chosen[np.argsort(env.structure[chosen], kind="stable")]
-        if self.pooling == "inner":
+        if self._grouped:
             ends = np.flatnonzero(np.diff(env.structure[chosen])) + 1
             ends = np.append(ends, len(chosen)) if len(chosen) else ends
             samples = np.concatenate([[0], ends]).astype(np.int64)
