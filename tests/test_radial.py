@@ -8,7 +8,12 @@ import pytest
 from scipy.special import eval_legendre, spherical_in, spherical_jn
 
 from vicinal.basis.cutoff import CUTOFF_FUNCTIONS, get_cutoff_function
-from vicinal.basis.radial import RADIAL_BASES, RadialFunctions, scaled_bessel_i
+from vicinal.basis.radial import (
+    RADIAL_BASES,
+    RadialFunctions,
+    orthonormal_powers,
+    scaled_bessel_i,
+)
 from vicinal.basis.weighting import Weighting
 from vicinal.errors import ParameterError
 
@@ -106,11 +111,11 @@ def rule(end, panels=10):
     )
 
 
-def loewdin(primitives, end):
+def loewdin(primitives, end, measure=2):
     """``S^(-1/2)`` of primitives."""
     x, w = rule(end)
     f = np.stack([f(x) for f in primitives])
-    values, vectors = np.linalg.eigh((f * w * x**2) @ f.T)
+    values, vectors = np.linalg.eigh((f * w * x**measure) @ f.T)
     return vectors / np.sqrt(values) @ vectors.T
 
 
@@ -142,7 +147,20 @@ def bessel(n_max, l):
     return [lambda r, z=z: spherical_jn(l, z * r / CUTOFF) for z in zeros], CUTOFF
 
 
-BRUTE = {"gto": gto, "gto_dscribe": gto_dscribe, "polynomial": polynomial, "bessel": bessel}
+def polynomial_normalized(n_max, l, measure=2):
+    x, w = rule(CUTOFF)
+    powers, _ = polynomial(n_max, l)
+    norms = [np.sqrt(w @ (x**measure * f(x) ** 2)) for f in powers]
+    return [lambda r, f=f, c=c: f(r) / c for f, c in zip(powers, norms, strict=True)], CUTOFF
+
+
+BRUTE = {
+    "gto": gto,
+    "gto_dscribe": gto_dscribe,
+    "polynomial": polynomial,
+    "polynomial_normalized": polynomial_normalized,
+    "bessel": bessel,
+}
 
 
 @pytest.mark.parametrize("l", [0, 1, 4])
@@ -154,6 +172,18 @@ def test_basis_functions(name, l):
     r = np.linspace(0.05, CUTOFF - 0.05, 9)
     expected = np.stack([f(r) for f in primitives], axis=1) @ loewdin(primitives, end)
     assert radial.evaluate(r)[:, l] == pytest.approx(expected, abs=1e-9 * np.abs(expected).max())
+
+
+def test_powers_orthonormal_on_a_line():
+    """In the integral over dr, as Bartok, Kondor and Csanyi write them."""
+    primitives, _ = polynomial_normalized(4, 0, measure=0)
+    r = np.linspace(0, CUTOFF, 9)
+    expected = np.stack([f(r) for f in primitives], axis=1) @ loewdin(primitives, CUTOFF, measure=0)
+    values = orthonormal_powers(r, 4, CUTOFF, normalized=True, measure=0)
+    assert values == pytest.approx(expected, abs=1e-9 * np.abs(expected).max())
+    x, w = rule(CUTOFF)
+    many = orthonormal_powers(x, 12, CUTOFF, normalized=True, measure=0)
+    assert (many.T * w) @ many == pytest.approx(np.eye(12), abs=1e-12)
 
 
 @pytest.mark.parametrize("r", [0.0, 0.3, 2.2, 3.9])

@@ -10,6 +10,7 @@ from vicinal.errors import VicinalError
 if TYPE_CHECKING:
     from vicinal import datasets, testing
     from vicinal.descriptors import registry
+    from vicinal.descriptors.angular_fourier import AngularFourierSeries
     from vicinal.descriptors.base import Descriptor
     from vicinal.descriptors.snap import SNAP
     from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from vicinal.descriptors.mbtr import MBTR
     from vicinal.descriptors.soap import SOAP
     from vicinal.descriptors.valle_oganov import ValleOganov
+    from vicinal.descriptors.chebyshev import ChebyshevAUC
+    from vicinal.descriptors.ead import EAD
+    from vicinal.descriptors.so3 import SO3Bispectrum, SO3PowerSpectrum
+    from vicinal.descriptors.soap import SOAP
+    from vicinal.descriptors.zernike import Zernike
     from vicinal.environments import Environments
     from vicinal.features import Features, Gradient, Jacobian, load
 
@@ -31,11 +37,18 @@ _HOME = {
     "MBTR": "vicinal.descriptors.mbtr",
     "SOAP": "vicinal.descriptors.soap",
     "ValleOganov": "vicinal.descriptors.valle_oganov",
+    "EAD": "vicinal.descriptors.ead",
+    "SOAP": "vicinal.descriptors.soap",
+    "AngularFourierSeries": "vicinal.descriptors.angular_fourier",
+    "ChebyshevAUC": "vicinal.descriptors.chebyshev",
     "Descriptor": "vicinal.descriptors.base",
     "Environments": "vicinal.environments",
     "Features": "vicinal.features",
     "Gradient": "vicinal.features",
     "Jacobian": "vicinal.features",
+    "SO3Bispectrum": "vicinal.descriptors.so3",
+    "SO3PowerSpectrum": "vicinal.descriptors.so3",
+    "Zernike": "vicinal.descriptors.zernike",
     "load": "vicinal.features",
 }
 _MODULES = {
@@ -50,13 +63,20 @@ __all__ = [
     "MBTR",
     "SOAP",
     "SO4Bispectrum",
+    "EAD",
+    "SOAP",
+    "AngularFourierSeries",
+    "ChebyshevAUC",
     "Descriptor",
     "Environments",
     "Features",
     "Gradient",
     "Jacobian",
     "ValleOganov",
+    "SO3Bispectrum",
+    "SO3PowerSpectrum",
     "VicinalError",
+    "Zernike",
     "datasets",
     "load",
     "registry",

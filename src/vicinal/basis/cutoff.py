@@ -13,7 +13,7 @@ import numpy as np
 
 from vicinal.errors import ParameterError
 
-__all__ = ["CUTOFF_FUNCTIONS", "CutoffFunction", "get_cutoff_function"]
+__all__ = ["CUTOFF_FUNCTIONS", "PLAIN_CUTOFF_FUNCTIONS", "CutoffFunction", "get_cutoff_function"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,9 @@ CUTOFF_FUNCTIONS = {
     "tanh": CutoffFunction(_tanh, 2),
     "exponential": CutoffFunction(_exponential, np.inf),
 }
+
+#: Those that have no width.
+PLAIN_CUTOFF_FUNCTIONS = tuple(n for n, f in CUTOFF_FUNCTIONS.items() if not f.uses_width)
 
 
 def get_cutoff_function(name):

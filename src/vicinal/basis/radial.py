@@ -31,7 +31,7 @@ from vicinal.basis.weighting import Weighting
 from vicinal.descriptors.parameters import check_choice, check_integer, check_number
 from vicinal.errors import ParameterError
 
-__all__ = ["DENSITIES", "RADIAL_BASES", "RadialFunctions", "scaled_bessel_i"]
+__all__ = ["DENSITIES", "RADIAL_BASES", "RadialFunctions", "orthonormal_powers", "scaled_bessel_i"]
 
 DENSITIES = ("gaussian", "delta")
 
@@ -52,8 +52,8 @@ class RadialFunctions:
     Parameters
     ----------
     radial_basis : str
-        One of :data:`RADIAL_BASES`: ``"gto"``, ``"gto_dscribe"``, ``"polynomial"``, ``"bessel"``,
-        ``"quip"``.
+        One of :data:`RADIAL_BASES`: ``"gto"``, ``"gto_dscribe"``, ``"polynomial"``,
+        ``"polynomial_normalized"``, ``"bessel"``, ``"quip"``.
     density : {"gaussian", "delta"}
         Shape of a neighbour's density. ``"quip"`` has no basis functions that a delta could be
         projected on, and takes Gaussians only.
@@ -300,24 +300,58 @@ def _gto_dscribe(f):
 def _polynomial(f):
     """DScribe's polynomials: ``(R_c - r)^(n + 2)``, n = 1 .. n_max, zero beyond the cutoff.
 
-    Bartok, Kondor & Csanyi, Phys. Rev. B 87, 184115 (2013). They are almost
-    linearly dependent, so they are written in the Jacobi polynomials that are orthonormal with the
-    weight ``r^2 (R_c - r)^6``, and the rotation from these is computed with many digits.
+    Bartok, Kondor & Csanyi, Phys. Rev. B 87, 184115 (2013). Not normalised before
+    Loewdin's orthonormalisation, which therefore depends on the unit of length.
     """
-    k = np.arange(f.n_max)
-    norm = np.sqrt((2 * k + 9) * (k + 8) * (k + 7) / ((k + 2) * (k + 1))) * (-1.0) ** k
-    rotation = _polynomial_rotation(f.n_max, f.cutoff)
+    return _powers(f, normalized=False)
 
+
+def _polynomial_normalized(f):
+    """The same, normalised before they are orthonormalised, as in PyXtal_FF."""
+    return _powers(f, normalized=True)
+
+
+def _powers(f, normalized):
     def values(l, r):
-        x = np.minimum(np.asarray(r, dtype=float)[:, None] / f.cutoff, 1.0)
-        jacobi = f.cutoff**-1.5 * norm * (1.0 - x) ** 3 * eval_jacobi(k, 6, 2, 2.0 * x - 1.0)
-        return jacobi @ rotation
+        return orthonormal_powers(r, f.n_max, f.cutoff, normalized=normalized)
 
     return _Primitives(values, f.cutoff, f.cutoff / (2 * f.n_max), depends_on_l=False)
 
 
+def orthonormal_powers(r, n_max, cutoff, *, normalized, measure=2):
+    """``(R_c - r)^(n + 2)``, n = 1 .. n_max, orthonormalised by Loewdin's method.
+
+    They are almost linearly dependent, so they are written in the Jacobi polynomials that are
+    orthonormal with the weight ``r^measure (R_c - r)^6``, and the rotation from these is computed
+    with many digits.
+
+    Parameters
+    ----------
+    r : array_like, shape (k,)
+        Distances in Angstrom; the functions vanish beyond the cutoff.
+    n_max : int
+    cutoff : float
+    normalized : bool
+        Whether each power is normalised beforehand, which changes the result.
+    measure : 0 or 2
+        The functions are orthonormal in the integral over ``r^measure dr``.
+
+    Returns
+    -------
+    ndarray, shape (k, n_max)
+    """
+    k = np.arange(n_max)
+    norm = np.sqrt(2 * k + 7 + measure) * (-1.0) ** k
+    if measure:
+        norm *= np.sqrt((k + 8) * (k + 7) / ((k + 2) * (k + 1)))
+    x = np.minimum(np.asarray(r, dtype=float)[:, None] / cutoff, 1.0)
+    jacobi = norm * (1.0 - x) ** 3 * eval_jacobi(k, 6, measure, 2.0 * x - 1.0)
+    jacobi *= cutoff ** (-0.5 * (1 + measure))
+    return jacobi @ _powers_rotation(n_max, cutoff, normalized, measure)
+
+
 @lru_cache(maxsize=8)
-def _polynomial_rotation(n_max, cutoff):
+def _powers_rotation(n_max, cutoff, normalized, measure):
     """Rotation from the Jacobi polynomials to Loewdin's orthonormalisation of the powers.
 
     The unitary polar factor of the Cholesky factor of the overlap, by the Newton-Schulz iteration
@@ -327,13 +361,19 @@ def _polynomial_rotation(n_max, cutoff):
         context.prec = 100
         n = range(n_max)
         rc = Decimal(cutoff)
+
+        def overlap(i, j):
+            p = i + j + 7
+            return 2 * rc ** (p + 2) / (p * (p + 1) * (p + 2)) if measure else rc**p / p
+
         factor = np.full((n_max, n_max), Decimal(0))
         for i in n:
             for j in range(i, n_max):
-                p = i + j + 7
-                overlap = 2 * rc ** (p + 2) / (p * (p + 1) * (p + 2))
-                overlap -= sum(factor[k, i] * factor[k, j] for k in range(i))
-                factor[i, j] = overlap.sqrt() if i == j else overlap / factor[i, i]
+                rest = overlap(i, j)
+                if normalized:
+                    rest /= (overlap(i, i) * overlap(j, j)).sqrt()
+                rest -= sum(factor[k, i] * factor[k, j] for k in range(i))
+                factor[i, j] = rest.sqrt() if i == j else rest / factor[i, i]
         polar = factor / (factor**2).sum().sqrt()
         identity = np.array([[Decimal(int(i == j)) for j in n] for i in n])
         while True:
@@ -431,6 +471,7 @@ RADIAL_BASES = {
     "gto": _orthonormal(_gto),
     "gto_dscribe": _orthonormal(_gto_dscribe),
     "polynomial": _orthonormal(_polynomial),
+    "polynomial_normalized": _orthonormal(_polynomial_normalized),
     "bessel": _orthonormal(_bessel),
     "quip": _quip,
 }

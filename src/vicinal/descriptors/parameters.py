@@ -82,6 +82,24 @@ def check_number(name: str, value, *, positive: bool = False) -> None:
         raise ParameterError(f"{name} must be {kind}, not {value!r}")
 
 
+def check_numbers(name: str, values, *, positive: bool = False) -> None:
+    """Raise ParameterError unless this is a list of at least one such number."""
+    if not np.iterable(values) or isinstance(values, str) or not len(values):
+        raise ParameterError(f"{name} must be a list of numbers, not {values!r}")
+    for value in values:
+        check_number(name, value, positive=positive)
+
+
+def check_flag(name: str, value) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(f"{name} must be True or False, not {value!r}")
+
+
+def table_accuracy(accuracy: float, dtype) -> float:
+    """Single precision cannot use a finer table, and a coarse one stays in cache."""
+    return max(accuracy, 1e-7) if np.dtype(dtype) == np.float32 else accuracy
+
+
 def plain(value):
     """A parameter as JSON can hold it."""
     if isinstance(value, np.ndarray):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-
 import numpy as np
 from ase.data import chemical_symbols
 
 from vicinal.basis.radial import RadialFunctions
-from vicinal.basis.spline import tabulate
+from vicinal.basis.tables import radial_functions, radial_table
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.descriptors import conventions
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import check_choice, check_number, plain
+from vicinal.descriptors.parameters import (
+    check_choice,
+    check_flag,
+    check_number,
+    table_accuracy,
+)
 from vicinal.errors import ParameterError
 
 _RADIAL_PARAMETERS = (
@@ -56,9 +58,10 @@ class SOAP(Descriptor):
         Species that may occur; learned by ``fit`` if not given.
     density : "gaussian" or "delta"
         Shape of a neighbour.
-    radial_basis : "gto", "gto_dscribe", "polynomial", "bessel" or "quip"
-        Orthonormal radial functions: Gaussian type (featomic's; DScribe's), DScribe's polynomials,
-        spherical Bessel functions (Laplacian eigenstates of the ball), QUIP's equispaced Gaussians.
+    radial_basis : "gto", "gto_dscribe", "polynomial", "polynomial_normalized", "bessel" or "quip"
+        Orthonormal radial functions: Gaussian type (featomic's; DScribe's), polynomials (DScribe's;
+        PyXtal_FF's), spherical Bessel functions (Laplacian eigenstates of the ball), QUIP's
+        equispaced Gaussians.
     cutoff_function : str or None
         How a neighbour fades out: "shifted_cosine", "cosine", "polynomial", "tanh", "exponential",
         "padded", or None for a jump. "padded" is DScribe's: a jump beyond the cutoff, where a
@@ -206,11 +209,10 @@ class SOAP(Descriptor):
         return self._radial().smoothness
 
     def _radial(self) -> RadialFunctions:
-        return _radial_functions(self._radial_key())
+        return radial_functions(**self._radial_parameters())
 
-    def _radial_key(self) -> str:
-        parameters = {name: plain(getattr(self, name)) for name in _RADIAL_PARAMETERS}
-        return json.dumps(parameters, default=repr)
+    def _radial_parameters(self) -> dict:
+        return {name: getattr(self, name) for name in _RADIAL_PARAMETERS}
 
     def _validate(self) -> None:
         super()._validate()
@@ -220,8 +222,7 @@ class SOAP(Descriptor):
         check_choice("normalization", self.normalization, (None, "l2"))
         check_choice("convention", self.convention, conventions.CONVENTIONS)
         check_choice("compression", self.compression, conventions.COMPRESSIONS)
-        if not isinstance(self.sparse, bool | np.bool_):
-            raise ParameterError(f"sparse must be True or False, not {self.sparse!r}")
+        check_flag("sparse", self.sparse)
         if self.mixing is not None:
             conventions.mixing_matrix(self.mixing)
         if self.periodic not in (None, False):
@@ -242,10 +243,10 @@ class SOAP(Descriptor):
             density=self.density,
             sigma=self.sigma,
         )
-        # Single precision cannot use a finer table, and a coarse one stays in cache.
-        accuracy = max(self.accuracy, 1e-7) if np.dtype(self.dtype) == np.float32 else self.accuracy
         return PowerSpectrumPlan(
-            table=_table(self._radial_key(), accuracy),
+            table=radial_table(
+                table_accuracy(self.accuracy, self.dtype), **self._radial_parameters()
+            ),
             center=self.central_weight * radial.central(),
             n_species=len(species),
             mixing=mixing,
@@ -257,19 +258,6 @@ class SOAP(Descriptor):
             dtype=self.dtype,
             names=lambda: _names(layout.labels, mixing, species),
         )
-
-
-# Radial functions and their tables depend on neither species nor structures: made once for all
-# descriptors that share their parameters (clones in a grid search, float32 beside float64).
-@lru_cache(maxsize=32)
-def _radial_functions(key: str) -> RadialFunctions:
-    return RadialFunctions(**json.loads(key))
-
-
-@lru_cache(maxsize=8)
-def _table(key: str, accuracy: float):
-    radial = _radial_functions(key)
-    return tabulate(radial.evaluate, radial.end, radial.breakpoints, accuracy)
 
 
 def _names(labels: np.ndarray, mixing: np.ndarray, species: tuple[int, ...]) -> list[str]:

@@ -1,0 +1,73 @@
+"""Chemical channels: with which weights the species of neighbours enter a density."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations_with_replacement
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
+from vicinal.errors import ParameterError
+
+CHANNELS = ("species", "number", "one")
+
+
+def check_weights(name: str, weights) -> None:
+    """Raise ParameterError unless this maps each of some species to a finite number."""
+    if not weights:
+        raise ParameterError(f"{name}: no species has a weight")
+    for one, weight in weights.items():
+        species_numbers([one])
+        check_number(f"{name} of {one}", weight)
+
+
+def check_channels(channels) -> None:
+    """Raise ParameterError unless this is one of :data:`CHANNELS` or maps species to numbers."""
+    if isinstance(channels, Mapping):
+        check_weights("channels", channels)
+    else:
+        check_choice("channels", channels, CHANNELS)
+
+
+def given_weights(name: str, weights: Mapping, species: tuple[int, ...]) -> np.ndarray:
+    """The weight of each species, from a mapping of symbols or atomic numbers."""
+    by_number = {species_numbers([one])[0]: float(weight) for one, weight in weights.items()}
+    missing = [chemical_symbols[z] for z in species if z not in by_number]
+    if missing:
+        raise ParameterError(f"{name} has no weight for {', '.join(missing)}")
+    return np.array([by_number[z] for z in species])
+
+
+def mixing_matrix(channels, species: tuple[int, ...]) -> np.ndarray:
+    """Weight (n_channels, n_species) of each species in each channel.
+
+    Parameters
+    ----------
+    channels : "species", "number", "one", or mapping
+        A channel for each species; or one for all, with their atomic numbers, or ones, or these
+        numbers as weights.
+    species : tuple of atomic numbers
+    """
+    if isinstance(channels, Mapping):
+        return given_weights("channels", channels, species)[None]
+    n = len(species)
+    return {
+        "species": np.eye(n),
+        "number": np.array([species], dtype=float),
+        "one": np.ones((1, n)),
+    }[channels]
+
+
+def channel_names(mixing: np.ndarray, species: tuple[int, ...]) -> list[str]:
+    """Each channel is named after all its species, ``H+O``."""
+    return [
+        "+".join(chemical_symbols[z] for z, w in zip(species, weights, strict=True) if w)
+        for weights in mixing
+    ]
+
+
+def channel_pairs(n_channels: int) -> list[tuple[int, int]]:
+    """All pairs (a, b), a <= b."""
+    return list(combinations_with_replacement(range(n_channels), 2))

@@ -1,0 +1,179 @@
+"""Angular Fourier series."""
+
+from __future__ import annotations
+
+from numpy.polynomial.chebyshev import Chebyshev
+
+from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS, get_cutoff_function
+from vicinal.basis.radial import RadialFunctions, orthonormal_powers
+from vicinal.basis.species import channel_names, channel_pairs, check_channels, mixing_matrix
+from vicinal.correlate.moments import angular_sums, legendre_series
+from vicinal.correlate.sums import SumsPlan
+from vicinal.descriptors.base import Descriptor
+from vicinal.descriptors.parameters import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    table_accuracy,
+)
+
+#: Radial bases by name, with the power of (Rc - r) by which they vanish at the cutoff.
+RADIAL_BASES = {
+    "bartok": 3,
+    "polynomial": 3,
+    "polynomial_normalized": 3,
+    "bessel": 1,
+    "gto": 0,
+    "gto_dscribe": 0,
+}
+
+
+class AngularFourierSeries(Descriptor):
+    """Fourier series of the angles between neighbours, in several radial functions.
+
+    ::
+
+        AFS^ab_nl  =  Σ_{j ∈ a, k ∈ b}  g_n(r_j) g_n(r_k) cos(l θ_jk)
+
+    over all neighbours j and k, j = k included, of the species a and b. By default g_n are the
+    paper's polynomials: (Rc − r)^(α + 2), α = 1 .. n_max, each normalised in ∫ dr, then made
+    orthonormal in ∫ dr by Löwdin's method, S^(−1/2).
+
+    Parameters
+    ----------
+    cutoff : float, Å
+        Radius Rc of the environment.
+    n_max : int
+        Number of radial functions.
+    l_max : int
+        Largest frequency, included.
+    species : list of symbols or atomic numbers, optional
+        Species that may occur; learned by ``fit`` if not given.
+    channels : "species", "one", "number" or mapping
+        Features for each two species; or all neighbours alike; or weighted by their atomic numbers
+        or by ``{"H": 0.5, "O": 2}``.
+    radial_basis : "bartok", "polynomial", "polynomial_normalized", "bessel", "gto", "gto_dscribe"
+        The polynomials above, or those of :class:`~vicinal.SOAP` (of l = 0).
+    cutoff_function : str or None
+        Multiplies g_n; None where g_n itself goes to zero, as the polynomials do.
+    self_terms : bool
+        If False, only pairs of two different neighbours, each of them once (j < k where a = b).
+    pooling : None, "mean" or "sum"
+        One row an atom, or one a structure.
+    accuracy : float
+        Largest error of the tabulated radial functions, relative to their largest value.
+    dtype : "float64" or "float32"
+    n_threads : int, optional
+
+    Notes
+    -----
+    Cost is linear in the number of neighbours, since cos(lθ) is a polynomial in cos θ, and
+    quadratic in the number of species with ``channels="species"``. Equivalent to the diagonal of a
+    power spectrum with the same g_n: cos(lθ) instead of Legendre polynomials. Sees pairs and
+    triples, no mirror images.
+
+    References
+    ----------
+    A. P. Bartók, R. Kondor, G. Csányi, Phys. Rev. B 87, 184115 (2013), section II.
+
+    Examples
+    --------
+    >>> import vicinal as vc
+    >>> from ase.build import molecule
+    >>> afs = vc.AngularFourierSeries(cutoff=4.0, n_max=3, l_max=4)
+    >>> afs.compute(molecule("CH3CH2OH"))
+    Features(9 samples x 90 features, float64)
+    """
+
+    registry_name = "afs"
+
+    def __init__(
+        self,
+        *,
+        cutoff=5.0,
+        n_max=6,
+        l_max=6,
+        species=None,
+        channels="species",
+        radial_basis="bartok",
+        cutoff_function=None,
+        self_terms=True,
+        pooling=None,
+        accuracy=1e-10,
+        dtype="float64",
+        n_threads=None,
+    ):
+        self.cutoff = cutoff
+        self.n_max = n_max
+        self.l_max = l_max
+        self.species = species
+        self.channels = channels
+        self.radial_basis = radial_basis
+        self.cutoff_function = cutoff_function
+        self.self_terms = self_terms
+        self.pooling = pooling
+        self.accuracy = accuracy
+        self.dtype = dtype
+        self.n_threads = n_threads
+        self._validate()
+
+    @property
+    def neighbor_cutoff(self) -> float:
+        return float(self.cutoff)
+
+    @property
+    def smoothness(self) -> float:
+        fade = get_cutoff_function(self.cutoff_function)
+        return fade.smoothness + RADIAL_BASES[self.radial_basis]
+
+    def _validate(self) -> None:
+        super()._validate()
+        for name in ("cutoff", "accuracy"):
+            check_number(name, getattr(self, name), positive=True)
+        check_integer("n_max", self.n_max, 1)
+        check_integer("l_max", self.l_max, 0)
+        check_channels(self.channels)
+        check_choice("radial_basis", self.radial_basis, tuple(RADIAL_BASES))
+        check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
+        check_flag("self_terms", self.self_terms)
+
+    def _radial(self):
+        """The functions g_n of the distance."""
+        cutoff = float(self.cutoff)
+        if self.radial_basis != "bartok":
+            functions = RadialFunctions(
+                radial_basis=self.radial_basis,
+                density="delta",
+                cutoff=cutoff,
+                n_max=self.n_max,
+                l_max=0,
+                cutoff_function=self.cutoff_function,
+            )
+            return lambda r: functions.evaluate(r)[:, 0]
+        fade = get_cutoff_function(self.cutoff_function)
+
+        def polynomials(r):
+            g = orthonormal_powers(r, self.n_max, cutoff, normalized=True, measure=0)
+            return g * fade(r, cutoff=cutoff)[:, None]
+
+        return polynomials
+
+    def _make_plan(self, species: tuple[int, ...]) -> SumsPlan:
+        mixing = mixing_matrix(self.channels, species)
+        pairs = channel_pairs(len(mixing))
+        orders = [(n, l) for n in range(self.n_max) for l in range(self.l_max + 1)]
+        terms, matrix = angular_sums(
+            self._radial(),
+            float(self.cutoff),
+            [(n, legendre_series(Chebyshev.basis(l), l)) for n, l in orders],
+            n_species=len(species),
+            dtype=self.dtype,
+            pairs=pairs,
+            mixing=mixing,
+            distinct=not self.self_terms,
+            accuracy=table_accuracy(self.accuracy, self.dtype),
+        )
+        labels = channel_names(mixing, species)
+        names = [f"AFS[{labels[a]},{labels[b]}] n={n} l={l}" for a, b in pairs for n, l in orders]
+        return SumsPlan(terms, matrix=matrix, dtype=self.dtype, names=lambda: names)
