@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from vicinal import datasets, testing
     from vicinal.descriptors import registry
     from vicinal.descriptors.angular_fourier import AngularFourierSeries
+    from vicinal.descriptors.acsf import ACSF
     from vicinal.descriptors.base import Descriptor
     from vicinal.descriptors.snap import SNAP
     from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
@@ -35,6 +36,7 @@ _HOME = {
     "SO4Bispectrum": "vicinal.descriptors.so4_bispectrum",
     "LMBTR": "vicinal.descriptors.lmbtr",
     "MBTR": "vicinal.descriptors.mbtr",
+    "ACSF": "vicinal.descriptors.acsf",
     "SOAP": "vicinal.descriptors.soap",
     "ValleOganov": "vicinal.descriptors.valle_oganov",
     "EAD": "vicinal.descriptors.ead",
@@ -61,6 +63,7 @@ __all__ = [
     "SNAP",
     "LMBTR",
     "MBTR",
+    "ACSF",
     "SOAP",
     "SO4Bispectrum",
     "EAD",

@@ -8,12 +8,20 @@ battery read both. A family with a cutoff function of its own adds an entry.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import comb
 
 import numpy as np
 
 from vicinal.errors import ParameterError
 
-__all__ = ["CUTOFF_FUNCTIONS", "PLAIN_CUTOFF_FUNCTIONS", "CutoffFunction", "get_cutoff_function"]
+__all__ = [
+    "CUTOFF_FUNCTIONS",
+    "PLAIN_CUTOFF_FUNCTIONS",
+    "CutoffFunction",
+    "get_cutoff_function",
+    "polynomial",
+]
 
 
 @dataclass(frozen=True)
@@ -76,9 +84,30 @@ def _polynomial(x, w, gamma=4.0):
     return 1.0 + gamma * x ** (gamma + 1.0) - (gamma + 1.0) * x**gamma
 
 
+def polynomial(gamma):
+    """The :class:`CutoffFunction` ``1 + g x^(g+1) - (g+1) x^g`` for any ``g`` of at least 2."""
+    if not (np.isfinite(gamma) and gamma >= 2):
+        raise ParameterError(f"gamma must be a number of at least 2, got {gamma}")
+    return CutoffFunction(partial(_polynomial, gamma=float(gamma)), 1)
+
+
+def _smoothstep(x, w, order):
+    """The polynomial of degree ``2 order + 1`` from one to zero that is flattest at both ends.
+
+    n2p2's poly1 to poly4; Singraber, Behler, Dellago, J. Chem. Theory Comput. 15, 1827 (2019).
+    """
+    y = 1.0 - x
+    return y ** (order + 1) * sum(comb(order + k, k) * x**k for k in range(order + 1))
+
+
 def _tanh(x, w):
     """``tanh(1 - x)^3``; Behler, J. Chem. Phys. 134, 074106 (2011)."""
     return np.tanh(1.0 - x) ** 3
+
+
+def _tanh_one(x, w):
+    """``tanh(1 - x)^3 / tanh(1)^3``: one at the centre."""
+    return (np.tanh(1.0 - x) / np.tanh(1.0)) ** 3
 
 
 def _exponential(x, w):
@@ -92,7 +121,12 @@ CUTOFF_FUNCTIONS = {
     "cosine": CutoffFunction(_cosine, 1),
     "shifted_cosine": CutoffFunction(_shifted_cosine, 1, uses_width=True),
     "polynomial": CutoffFunction(_polynomial, 1),
+    "poly1": CutoffFunction(partial(_smoothstep, order=1), 1),
+    "poly2": CutoffFunction(partial(_smoothstep, order=2), 2),
+    "poly3": CutoffFunction(partial(_smoothstep, order=3), 3),
+    "poly4": CutoffFunction(partial(_smoothstep, order=4), 4),
     "tanh": CutoffFunction(_tanh, 2),
+    "tanh_one": CutoffFunction(_tanh_one, 2),
     "exponential": CutoffFunction(_exponential, np.inf),
 }
 

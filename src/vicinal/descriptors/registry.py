@@ -170,6 +170,31 @@ ENTRIES: tuple[Entry, ...] = (
         cost_species="to the power k",
         smoothness="a jump for distances, unless faded out; 1 for angles",
         complete_in="the set of distances, or of angles, as the grid gets fine; not beyond",
+        name="acsf",
+        path="vicinal.descriptors.acsf:ACSF",
+        summary="Atom-centred symmetry functions: Behler-Parrinello G1 to G5, and weighted (wACSF)",
+        citations=(
+            "J. Behler, M. Parrinello, Generalized neural-network representation of "
+            "high-dimensional potential-energy surfaces, Phys. Rev. Lett. 98, 146401 (2007), "
+            "doi:10.1103/PhysRevLett.98.146401",
+            "J. Behler, Atom-centered symmetry functions for constructing high-dimensional neural "
+            "network potentials, J. Chem. Phys. 134, 074106 (2011), doi:10.1063/1.3553717",
+            "M. Gastegger et al., wACSF: weighted atom-centered symmetry functions as descriptors "
+            "in machine learning potentials, J. Chem. Phys. 148, 241709 (2018), "
+            "doi:10.1063/1.5019667",
+        ),
+        body_order="2 (G1-G3) and 3 (G4, G5)",
+        locality="local",
+        density="none (sums of functions of distances and angles)",
+        radial_basis="Gaussians, cosines",
+        angular_basis="powers of 1 + lambda cos(theta)",
+        chemistry="one function a species and pair of species, or weights Z",
+        symmetrization="functions of distances and angles, summed over neighbours",
+        equivariant_rank=0,
+        cost_neighbors="linear (G1-G3; G5 with integer zeta); pairs of neighbours (G4)",
+        cost_species="features quadratic, cost constant; both constant when weighted",
+        smoothness="that of the cutoff function (cosine: 1)",
+        complete_in="pairs and triples of the environment with ever more functions; not beyond",
     ),
 )
 
