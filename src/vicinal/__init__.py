@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vicinal.descriptors import registry
     from vicinal.descriptors.angular_fourier import AngularFourierSeries
     from vicinal.descriptors.acsf import ACSF
+    from vicinal.descriptors.aev import AEV
     from vicinal.descriptors.base import Descriptor
     from vicinal.descriptors.snap import SNAP
     from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
@@ -37,6 +38,7 @@ _HOME = {
     "LMBTR": "vicinal.descriptors.lmbtr",
     "MBTR": "vicinal.descriptors.mbtr",
     "ACSF": "vicinal.descriptors.acsf",
+    "AEV": "vicinal.descriptors.aev",
     "SOAP": "vicinal.descriptors.soap",
     "ValleOganov": "vicinal.descriptors.valle_oganov",
     "EAD": "vicinal.descriptors.ead",
@@ -64,6 +66,7 @@ __all__ = [
     "LMBTR",
     "MBTR",
     "ACSF",
+    "AEV",
     "SOAP",
     "SO4Bispectrum",
     "EAD",

@@ -196,6 +196,31 @@ ENTRIES: tuple[Entry, ...] = (
         smoothness="that of the cutoff function (cosine: 1)",
         complete_in="pairs and triples of the environment with ever more functions; not beyond",
     ),
+    Entry(
+        name="aev",
+        path="vicinal.descriptors.aev:AEV",
+        summary="Atomic environment vectors of the ANI networks (ANI-1x, ANI-2x)",
+        citations=(
+            "J. S. Smith, O. Isayev, A. E. Roitberg, ANI-1: an extensible neural network potential "
+            "with DFT accuracy at force field computational cost, Chem. Sci. 8, 3192 (2017), "
+            "doi:10.1039/C6SC05720A",
+            "C. Devereux et al., Extending the applicability of the ANI deep learning molecular "
+            "potential to sulfur and halogens, J. Chem. Theory Comput. 16, 4192 (2020), "
+            "doi:10.1021/acs.jctc.0c00121",
+        ),
+        body_order="2 and 3",
+        locality="local",
+        density="none (sums of functions of distances and angles)",
+        radial_basis="shifted Gaussians of the distance, and of the mean of two",
+        angular_basis="powers of 1 + cos(theta - theta_s)",
+        chemistry="one function a species and pair of species",
+        symmetrization="functions of distances and angles, summed over neighbours",
+        equivariant_rank=0,
+        cost_neighbors="linear (radial); pairs of neighbours within the angular cutoff",
+        cost_species="features quadratic, cost constant",
+        smoothness="that of the cutoff function (cosine: 1)",
+        complete_in="pairs, and triples but for r_ij - r_ik, with ever finer grids; not beyond",
+    ),
 )
 
 
