@@ -10,20 +10,19 @@ from vicinal.errors import VicinalError
 if TYPE_CHECKING:
     from vicinal import datasets, testing
     from vicinal.descriptors import registry
-    from vicinal.descriptors.angular_fourier import AngularFourierSeries
     from vicinal.descriptors.acsf import ACSF
     from vicinal.descriptors.aev import AEV
+    from vicinal.descriptors.angular_fourier import AngularFourierSeries
     from vicinal.descriptors.base import Descriptor
-    from vicinal.descriptors.snap import SNAP
-    from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
-    from vicinal.descriptors.lmbtr import LMBTR
-    from vicinal.descriptors.mbtr import MBTR
-    from vicinal.descriptors.soap import SOAP
-    from vicinal.descriptors.valle_oganov import ValleOganov
     from vicinal.descriptors.chebyshev import ChebyshevAUC
     from vicinal.descriptors.ead import EAD
+    from vicinal.descriptors.lmbtr import LMBTR
+    from vicinal.descriptors.mbtr import MBTR
+    from vicinal.descriptors.snap import SNAP
     from vicinal.descriptors.so3 import SO3Bispectrum, SO3PowerSpectrum
+    from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
     from vicinal.descriptors.soap import SOAP
+    from vicinal.descriptors.valle_oganov import ValleOganov
     from vicinal.descriptors.zernike import Zernike
     from vicinal.environments import Environments
     from vicinal.features import Features, Gradient, Jacobian, load
@@ -33,27 +32,26 @@ __version__ = "0.1.0"
 # Imported when first asked for: scikit-learn and SciPy take a second, which a command that only
 # prints its help should not cost.
 _HOME = {
-    "SNAP": "vicinal.descriptors.snap",
-    "SO4Bispectrum": "vicinal.descriptors.so4_bispectrum",
-    "LMBTR": "vicinal.descriptors.lmbtr",
-    "MBTR": "vicinal.descriptors.mbtr",
     "ACSF": "vicinal.descriptors.acsf",
     "AEV": "vicinal.descriptors.aev",
-    "SOAP": "vicinal.descriptors.soap",
-    "ValleOganov": "vicinal.descriptors.valle_oganov",
-    "EAD": "vicinal.descriptors.ead",
-    "SOAP": "vicinal.descriptors.soap",
     "AngularFourierSeries": "vicinal.descriptors.angular_fourier",
     "ChebyshevAUC": "vicinal.descriptors.chebyshev",
     "Descriptor": "vicinal.descriptors.base",
+    "EAD": "vicinal.descriptors.ead",
     "Environments": "vicinal.environments",
     "Features": "vicinal.features",
     "Gradient": "vicinal.features",
     "Jacobian": "vicinal.features",
+    "LMBTR": "vicinal.descriptors.lmbtr",
+    "load": "vicinal.features",
+    "MBTR": "vicinal.descriptors.mbtr",
+    "SNAP": "vicinal.descriptors.snap",
     "SO3Bispectrum": "vicinal.descriptors.so3",
     "SO3PowerSpectrum": "vicinal.descriptors.so3",
+    "SO4Bispectrum": "vicinal.descriptors.so4_bispectrum",
+    "SOAP": "vicinal.descriptors.soap",
+    "ValleOganov": "vicinal.descriptors.valle_oganov",
     "Zernike": "vicinal.descriptors.zernike",
-    "load": "vicinal.features",
 }
 _MODULES = {
     "datasets": "vicinal.datasets",
@@ -62,31 +60,30 @@ _MODULES = {
 }
 
 __all__ = [
-    "SNAP",
-    "LMBTR",
-    "MBTR",
     "ACSF",
     "AEV",
-    "SOAP",
-    "SO4Bispectrum",
-    "EAD",
-    "SOAP",
     "AngularFourierSeries",
     "ChebyshevAUC",
+    "datasets",
     "Descriptor",
+    "EAD",
     "Environments",
     "Features",
     "Gradient",
     "Jacobian",
-    "ValleOganov",
+    "LMBTR",
+    "load",
+    "MBTR",
+    "registry",
+    "SNAP",
     "SO3Bispectrum",
     "SO3PowerSpectrum",
+    "SO4Bispectrum",
+    "SOAP",
+    "testing",
+    "ValleOganov",
     "VicinalError",
     "Zernike",
-    "datasets",
-    "load",
-    "registry",
-    "testing",
 ]
 
 
