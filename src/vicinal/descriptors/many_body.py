@@ -88,13 +88,9 @@ class Order:
     cutoff: float | None
 
     def labels(self) -> list[str]:
-        """The grid points by name, in as few digits as tell them apart."""
-        points = np.linspace(self.grid["min"], self.grid["max"], self.grid["n"]) + 0.0
-        for digits in range(4, 18):
-            numbers = [f"{x:.{digits}g}" for x in points]
-            if len(set(numbers)) == len(numbers):
-                break
-        return [f"{GEOMETRIES[self.k][self.geometry][0]}={x}" for x in numbers]
+        """The grid points by name."""
+        points = np.linspace(self.grid["min"], self.grid["max"], self.grid["n"])
+        return [f"{GEOMETRIES[self.k][self.geometry][0]}={x}" for x in grid_numbers(points)]
 
     @property
     def perimeter(self) -> bool:
@@ -250,6 +246,15 @@ def check_common(descriptor) -> None:
         raise ParameterError(
             f"normalize_gaussians must be True or False, not {descriptor.normalize_gaussians!r}"
         )
+
+
+def grid_numbers(points: np.ndarray) -> list[str]:
+    """Numbers in as few digits as tell them apart, but four."""
+    for digits in range(4, 18):
+        numbers = [f"{x:.{digits}g}" for x in points + 0.0]
+        if len(set(numbers)) == len(numbers):
+            break
+    return numbers
 
 
 def unordered_pairs(n: int) -> list[tuple[int, int]]:

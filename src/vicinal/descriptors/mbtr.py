@@ -35,9 +35,9 @@ class MBTR(StructureSpectra):
     k2 : dict or None
         The same for pairs. Geometry "distance" (Å), "inverse_distance" or
         "inverse_square_distance". Weighting "unity", with a ``cutoff`` in Å that is needless if
-        ``periodic=False``; "exp", exp(-scale r) down to ``threshold``, from ``scale`` in 1/Å or from
-        the ``cutoff`` at which it gets there; "inverse_square", 1/r² up to ``cutoff``;
-        "smooth_cutoff", 1 + y q^(y+1) - (y+1) q^y with q = r / ``cutoff`` and y = ``sharpness`` (2).
+        ``periodic=False``; "exp", exp(-scale r) down to ``threshold``, from ``scale`` in 1/Å or
+        from the ``cutoff`` at which it gets there; "inverse_square", 1/r² up to ``cutoff``;
+        "smooth_cutoff", 1 + y q^(y+1) - (y+1) q^y with q = r / ``cutoff``, y = ``sharpness`` (2).
     k3 : dict or None
         For triples. Geometry "angle" (degrees) or "cosine". Weighting "exp" of the perimeter of the
         triangle, the ``cutoff`` being half of it; or "unity" or "smooth_cutoff", the product over
