@@ -42,6 +42,8 @@ _NODES, _PANEL = 16, 4.0
 # Smallest ratio of singular values of the primitives that is still orthonormalised: the functions
 # are then good to 1e-16 / 1e-10.
 _SINGULAR = 1e-10
+# Power of (R_c - r) with which the functions of a basis vanish at the cutoff, if they do.
+_VANISHING = {"polynomial": 3, "polynomial_normalized": 3, "bartok": 3, "bessel": 1}
 # DScribe counts neighbours until their Gaussian has decayed to this value at the cutoff.
 _DSCRIBE_TAIL = 1e-3
 
@@ -53,7 +55,7 @@ class RadialFunctions:
     ----------
     radial_basis : str
         One of :data:`RADIAL_BASES`: ``"gto"``, ``"gto_dscribe"``, ``"polynomial"``,
-        ``"polynomial_normalized"``, ``"bessel"``, ``"quip"``.
+        ``"polynomial_normalized"``, ``"bartok"``, ``"bessel"``, ``"quip"``.
     density : {"gaussian", "delta"}
         Shape of a neighbour's density. ``"quip"`` has no basis functions that a delta could be
         projected on, and takes Gaussians only.
@@ -135,6 +137,8 @@ class RadialFunctions:
         self._fade = fade
         self.breakpoints = fade.breakpoints(cutoff=self.cutoff, width=self.cutoff_width)
         self.end, self.smoothness = self.cutoff + padding, fade.smoothness
+        if density == "delta":
+            self.smoothness += _VANISHING.get(radial_basis, 0)
         if self.weighting.end <= self.end:
             together = self.weighting.end == self.end
             self.smoothness = self.weighting.smoothness + together * (self.smoothness + 1)
@@ -311,6 +315,18 @@ def _polynomial_normalized(f):
     return _powers(f, normalized=True)
 
 
+def _bartok(f):
+    """The same as Bartok, Kondor and Csanyi have them, and QUIP in its SO(3) descriptors:
+    normalised, and orthonormal in the integral over dr instead of r^2 dr."""
+
+    def values(r):
+        return orthonormal_powers(r, f.n_max, f.cutoff, normalized=True, measure=0)
+
+    x, w = _panels(f.cutoff, min(f.cutoff / (2 * f.n_max), f.sigma))
+    weights = values(x) * (x**2 * w)[:, None]
+    return x, np.broadcast_to(weights, (f.l_max + 1, *weights.shape)), [values] * (f.l_max + 1)
+
+
 def _powers(f, normalized):
     def values(l, r):
         return orthonormal_powers(r, f.n_max, f.cutoff, normalized=normalized)
@@ -472,6 +488,7 @@ RADIAL_BASES = {
     "gto_dscribe": _orthonormal(_gto_dscribe),
     "polynomial": _orthonormal(_polynomial),
     "polynomial_normalized": _orthonormal(_polynomial_normalized),
+    "bartok": _bartok,
     "bessel": _orthonormal(_bessel),
     "quip": _quip,
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numpy.polynomial.chebyshev import Chebyshev
 
-from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS, get_cutoff_function
-from vicinal.basis.radial import RadialFunctions, orthonormal_powers
+from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS
 from vicinal.basis.species import channel_names, channel_pairs, check_channels, mixing_matrix
+from vicinal.basis.tables import radial_functions
 from vicinal.correlate.moments import angular_sums, legendre_series
 from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors.base import Descriptor
@@ -17,16 +17,6 @@ from vicinal.descriptors.parameters import (
     check_number,
     table_accuracy,
 )
-
-#: Radial bases by name, with the power of (Rc - r) by which they vanish at the cutoff.
-RADIAL_BASES = {
-    "bartok": 3,
-    "polynomial": 3,
-    "polynomial_normalized": 3,
-    "bessel": 1,
-    "gto": 0,
-    "gto_dscribe": 0,
-}
 
 
 class AngularFourierSeries(Descriptor):
@@ -124,48 +114,35 @@ class AngularFourierSeries(Descriptor):
 
     @property
     def smoothness(self) -> float:
-        fade = get_cutoff_function(self.cutoff_function)
-        return fade.smoothness + RADIAL_BASES[self.radial_basis]
+        return self._radial().smoothness
 
     def _validate(self) -> None:
         super()._validate()
-        for name in ("cutoff", "accuracy"):
-            check_number(name, getattr(self, name), positive=True)
-        check_integer("n_max", self.n_max, 1)
+        check_number("accuracy", self.accuracy, positive=True)
         check_integer("l_max", self.l_max, 0)
         check_channels(self.channels)
-        check_choice("radial_basis", self.radial_basis, tuple(RADIAL_BASES))
+        self._radial()  # which checks its own parameters
         check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
         check_flag("self_terms", self.self_terms)
 
     def _radial(self):
-        """The functions g_n of the distance."""
-        cutoff = float(self.cutoff)
-        if self.radial_basis != "bartok":
-            functions = RadialFunctions(
-                radial_basis=self.radial_basis,
-                density="delta",
-                cutoff=cutoff,
-                n_max=self.n_max,
-                l_max=0,
-                cutoff_function=self.cutoff_function,
-            )
-            return lambda r: functions.evaluate(r)[:, 0]
-        fade = get_cutoff_function(self.cutoff_function)
-
-        def polynomials(r):
-            g = orthonormal_powers(r, self.n_max, cutoff, normalized=True, measure=0)
-            return g * fade(r, cutoff=cutoff)[:, None]
-
-        return polynomials
+        return radial_functions(
+            radial_basis=self.radial_basis,
+            density="delta",
+            cutoff=self.cutoff,
+            n_max=self.n_max,
+            l_max=0,
+            cutoff_function=self.cutoff_function,
+        )
 
     def _make_plan(self, species: tuple[int, ...]) -> SumsPlan:
+        radial = self._radial()
         mixing = mixing_matrix(self.channels, species)
         pairs = channel_pairs(len(mixing))
         orders = [(n, l) for n in range(self.n_max) for l in range(self.l_max + 1)]
         terms, matrix = angular_sums(
-            self._radial(),
-            float(self.cutoff),
+            lambda r: radial.evaluate(r)[:, 0],
+            radial.end,
             [(n, legendre_series(Chebyshev.basis(l), l)) for n, l in orders],
             n_species=len(species),
             dtype=self.dtype,

@@ -30,6 +30,14 @@ _RADIAL_PARAMETERS = (
     "cutoff_function",
 )
 
+#: Sharp neighbours and the radial functions of Bartók et al., which need no cutoff function.
+_SHARP = {
+    "density": "delta",
+    "radial_basis": "bartok",
+    "cutoff_function": None,
+    "channels": "one",
+}
+
 
 class _Density(Descriptor):
     """What the two have in common: the expansion of the density."""
@@ -72,7 +80,7 @@ class SO3PowerSpectrum(_Density):
 
         ρ(r)     =  Σ_j  w_j f(r_j) exp(−|r − r_j|² / 2 sigma²)
         c_nlm    =  ⟨ g_n Y_lm | ρ ⟩
-        p_nn'l   =  π sqrt(8/(2l + 1))  Σ_m  c_nlm c_n'lm,      n' ≤ n
+        p_nn'l   =  Σ_m  c_nlm c_n'lm,      n' ≤ n
 
     Parameters
     ----------
@@ -92,12 +100,16 @@ class SO3PowerSpectrum(_Density):
     density : "gaussian" or "delta"
         Shape of a neighbour; delta gives c_nlm = Σ_j w_j f(r_j) g_n(r_j) Y_lm, as in Bartók et al.
     radial_basis : str
-        Orthonormal functions g_n. "polynomial_normalized": (cutoff − r)^(α + 2), normalised and
-        made orthonormal by S^(−1/2); the others are those of :class:`~vicinal.SOAP`.
+        The functions g_n. "polynomial_normalized": (cutoff − r)^(α + 2), normalised and made
+        orthonormal by S^(−1/2); "bartok": the same without r² in the integrals; the others are
+        those of :class:`~vicinal.SOAP`.
     cutoff_function : str or None
         See :class:`~vicinal.SOAP`.
     radial_coupling : bool
         If False, only n' = n.
+    prefactor : None or "soap"
+        "soap" multiplies by π sqrt(8/(2l + 1)), so that dot products are overlaps of densities
+        averaged over rotations.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
     accuracy : float
@@ -113,7 +125,7 @@ class SO3PowerSpectrum(_Density):
 
     References
     ----------
-    A. P. Bartók, R. Kondor, G. Csányi, Phys. Rev. B 87, 184115 (2013).
+    A. P. Bartók, R. Kondor, G. Csányi, Phys. Rev. B 87, 184115 (2013); :meth:`from_quip`.
     PyXtal_FF: H. Yanxon, D. Zagaceta, B. Tang, D. S. Matteson, Q. Zhu, Mach. Learn.: Sci. Technol.
     2, 027001 (2021).
 
@@ -140,6 +152,7 @@ class SO3PowerSpectrum(_Density):
         radial_basis="polynomial_normalized",
         cutoff_function="cosine",
         radial_coupling=True,
+        prefactor=None,
         pooling=None,
         accuracy=1e-10,
         dtype="float64",
@@ -155,6 +168,7 @@ class SO3PowerSpectrum(_Density):
         self.radial_basis = radial_basis
         self.cutoff_function = cutoff_function
         self.radial_coupling = radial_coupling
+        self.prefactor = prefactor
         self.pooling = pooling
         self.accuracy = accuracy
         self.dtype = dtype
@@ -198,12 +212,24 @@ class SO3PowerSpectrum(_Density):
             sigma=float(np.sqrt(0.5 / alpha)),
             species=species,
             cutoff_function=functions[cutoff_function],
+            prefactor="soap",
             **parameters,
         )
+
+    @classmethod
+    def from_quip(cls, *, cutoff, n_max, l_max, **parameters) -> SO3PowerSpectrum:
+        """The numbers of QUIP's ``power_so3 cutoff=... n_max=... l_max=...``, in its order: the
+        definition of Bartók et al.
+
+        Species are alike, as in QUIP, unless ``channels`` says otherwise.
+        """
+        sharp = _SHARP | {"radial_coupling": False} | parameters
+        return cls(cutoff=cutoff, n_max=n_max, l_max=l_max, **sharp)
 
     def _validate(self) -> None:
         super()._validate()
         check_flag("radial_coupling", self.radial_coupling)
+        check_choice("prefactor", self.prefactor, (None, "soap"))
 
     def _make_plan(self, species: tuple[int, ...]) -> PowerSpectrumPlan:
         mixing = mixing_matrix(self.channels, species)
@@ -224,14 +250,16 @@ class SO3PowerSpectrum(_Density):
                         index.append(offset + l * len(kept[0]) + at)
                         names.append(f"SO3[{channels[a]},{channels[b]}] n={n} n'={m} l={l}")
             offset += (self.l_max + 1) * len(kept[0])
-        l = np.arange(self.l_max + 1)
+        prefactor = np.full(self.l_max + 1, self._height**2)
+        if self.prefactor == "soap":
+            prefactor *= np.pi * np.sqrt(8 / (2 * np.arange(self.l_max + 1) + 1))
         return PowerSpectrumPlan(
             table=self._table(),
             center=np.zeros(self.n_max),
             n_species=len(species),
             mixing=mixing,
             channel_pairs=pairs,
-            prefactor=np.pi * np.sqrt(8 / (2 * l + 1)) * self._height**2,
+            prefactor=prefactor,
             index=np.array(index),
             scale=np.ones(len(index)),
             normalize=False,
@@ -301,7 +329,7 @@ class SO3Bispectrum(_Density):
     >>> import vicinal as vc
     >>> from ase.build import molecule
     >>> vc.SO3Bispectrum(cutoff=4.0, n_max=2, l_max=3).compute(molecule("CH3CH2OH"))
-    Features(9 samples x 60 features, float64)
+    Features(9 samples x 48 features, float64)
     """
 
     registry_name = "so3_bispectrum"

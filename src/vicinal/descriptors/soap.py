@@ -58,10 +58,11 @@ class SOAP(Descriptor):
         Species that may occur; learned by ``fit`` if not given.
     density : "gaussian" or "delta"
         Shape of a neighbour.
-    radial_basis : "gto", "gto_dscribe", "polynomial", "polynomial_normalized", "bessel" or "quip"
-        Orthonormal radial functions: Gaussian type (featomic's; DScribe's), polynomials (DScribe's;
-        PyXtal_FF's), spherical Bessel functions (Laplacian eigenstates of the ball), QUIP's
-        equispaced Gaussians.
+    radial_basis : str
+        Orthonormal radial functions: "gto", "gto_dscribe" (Gaussian type, featomic's and
+        DScribe's), "polynomial", "polynomial_normalized", "bartok" (polynomials: DScribe's,
+        PyXtal_FF's, and those of Bartók et al. 2013, orthonormal without r²), "bessel" (spherical
+        Bessel functions, Laplacian eigenstates of the ball), "quip" (QUIP's equispaced Gaussians).
     cutoff_function : str or None
         How a neighbour fades out: "shifted_cosine", "cosine", "polynomial", "tanh", "exponential",
         "padded", or None for a jump. "padded" is DScribe's: a jump beyond the cutoff, where a
