@@ -287,7 +287,7 @@ def _read_config(path: Path, descriptor: str) -> dict[str, Any]:
     named = content.get("descriptor", descriptor)  # what to_json writes
     if named != registry.get(descriptor).name:
         raise ParameterError(f"{path} is for {named!r}, not for {descriptor!r}")
-    learned = {"species": content["species_"]} if "species_" in content else {}
+    learned = {key[:-1]: value for key, value in content.items() if key.endswith("_")}
     return content["parameters"] | learned
 
 

@@ -91,8 +91,8 @@ def compute_file(
     progress = progress or (lambda done, total: None)
     with atomic_file(output) as file, Structures(source, index) as structures:
         structures.count(progress)
-        if descriptor.species_known is None:
-            descriptor.fit([Atoms(numbers=structures.numbers)])
+        if not descriptor.__sklearn_is_fitted__():
+            descriptor.fit([Atoms(numbers=numbers) for numbers in structures.compositions])
         run = _Run(descriptor, structures, progress)
         (_write_npz if format == "npz" else _write_extxyz)(file, run)
     return Summary(
@@ -111,7 +111,7 @@ class Structures:
     """The structures of a file with their index in it; iterates as often as asked.
 
     ``count`` goes through the file once, for what must be known before the first number:
-    ``n_structures``, ``n_atoms`` and the atomic ``numbers`` that occur.
+    ``n_structures``, ``n_atoms`` and the ``compositions`` that occur (sorted atomic numbers).
     """
 
     def __init__(self, source: str | os.PathLike, index: str = ":"):
@@ -131,13 +131,13 @@ class Structures:
 
     def count(self, progress: Callable[[int, int | None], None]) -> None:
         held: list[Structure] = []
-        numbers: set[int] = set()
+        compositions: set[tuple[int, ...]] = set()
         self.n_structures = self.n_atoms = 0
         for structure in self._read():
             atoms = structure[1]
             self.n_structures += 1
             self.n_atoms += len(atoms)
-            numbers.update(atoms.numbers.tolist())
+            compositions.add(tuple(sorted(atoms.numbers.tolist())))
             if self.n_atoms <= HELD_ATOMS:
                 held.append(structure)
             else:
@@ -145,7 +145,7 @@ class Structures:
             progress(self.n_atoms, None)
         if self.n_structures == 0:
             raise FileError(f"{self.source}: no structures")
-        self.numbers = sorted(numbers)
+        self.compositions = sorted(compositions)
         self._held = held if self.n_atoms <= HELD_ATOMS else None
 
     def __iter__(self) -> Iterator[Structure]:
@@ -268,9 +268,7 @@ class _Run:
         for chunk in self.structures.chunks(self._step):
             frames = [atoms for _, atoms in chunk]
             cutoff = self.descriptor.neighbor_cutoff
-            options = {"n_threads": self.descriptor.n_threads}
-            options["periodic"] = getattr(self.descriptor, "periodic", None)
-            env = self._timed(chunk, Environments, frames, cutoff, **options)
+            env = self._timed(chunk, self.descriptor._environments, frames, cutoff)
             yield chunk, env
             done += env.n_atoms
             self.progress(done, self.structures.n_atoms)

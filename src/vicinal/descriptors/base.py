@@ -47,6 +47,12 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     #: Symbol or name under which the registry lists the class; set by the subclass.
     registry_name: str
+    #: Parameters that ``fit`` learns where they are None, as attributes with "_" at the end.
+    _learned: tuple[str, ...] = ("species",)
+    #: Is a sample a whole structure, without any choice of centres?
+    whole_structure = False
+    #: Must structures be periodic in all three directions?
+    needs_cell = False
 
     # -- what a family supplies -----------------------------------------------------------------
 
@@ -104,14 +110,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
             samples = self._samples(env, chosen, pooled=not self._pooled)
             features = Features(plan.compute_sparse(pairs), samples, plan.names)
             return features.pool(self.pooling) if self._pooled else features
-        shape = (len(samples), plan.n_features)
-        if out is None:
-            out = np.empty(shape, plan.dtype)
-        elif out.shape != shape or out.dtype != plan.dtype or not out.flags.c_contiguous:
-            raise ShapeError(
-                f"out must be a C-contiguous {plan.dtype} array of shape {shape}, "
-                f"not {out.dtype} {out.shape}"
-            )
+        out = _output(out, (len(samples), plan.n_features), plan.dtype)
         self._pool_into(env, chosen, pairs, plan, plan.compute, out)
         return Features(out, samples, plan.names)
 
@@ -153,14 +152,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
         (n_samples, n_features) array, or csr_array for sparse descriptors
         """
         env, plan, chosen, pairs = self._prepare(frames, centers)
-        if positions is None:
-            positions = np.zeros((env.n_atoms, 3))
-        if strain is None:
-            strain = np.zeros((env.n_structures, 3, 3))
-        positions = _array("positions", positions, (env.n_atoms, 3))
-        if env.n_structures == 1 and np.shape(strain) == (3, 3):
-            strain = np.reshape(strain, (1, 3, 3))
-        strain = _array("strain", strain, (env.n_structures, 3, 3))
+        positions, strain = _tangents(env, positions, strain)
 
         def tangent(part: Pairs) -> np.ndarray:
             return _engine.native.pair_tangents(part, part.structure, positions, strain)
@@ -211,50 +203,54 @@ class Descriptor(TransformerMixin, BaseEstimator):
     @property
     def species_known(self) -> tuple[int, ...] | None:
         """Atomic numbers given to the constructor or learned by ``fit``; None where neither."""
-        if self.species is not None:
-            return species_numbers(self.species)
-        learned = getattr(self, "species_", None)
-        return None if learned is None else tuple(learned)
+        species = self._known("species")
+        return None if species is None else species_numbers(species)
 
     @property
     def n_features(self) -> int:
         """Number of features, known from parameters and species alone."""
-        return self._plan(self._species_or_fail()).n_features
+        return self._fitted_plan().n_features
 
     def names(self) -> np.ndarray:
         """One readable name for each feature."""
-        return np.asarray(self._plan(self._species_or_fail()).names(), dtype=str)
+        return np.asarray(self._fitted_plan().names(), dtype=str)
 
     # -- scikit-learn ---------------------------------------------------------------------------
 
     def fit(self, X, y=None):
         """Learn the species of ``X`` (structures or Environments) where none were given."""
         self._validate()
-        if self.species is None:
-            if isinstance(X, Environments):
-                self.species_ = X.species
-            else:
-                frames = as_frames(X)
-                numbers = [Environments.numbers_of(frame, s) for s, frame in enumerate(frames)]
-                self.species_ = np.unique(np.concatenate([[], *numbers])).astype(int).tolist()
-        else:
+        missing = [name for name in self._learned if getattr(self, name) is None]
+        learned = self._learn(_atomic_numbers(X)) if missing else {}
+        for name in missing:
+            setattr(self, f"{name}_", learned[name])
+        if self.species is not None:
             self.species_ = list(species_numbers(self.species))
         return self
 
+    def _learn(self, numbers: list[np.ndarray]) -> dict:
+        """What the atomic numbers of each structure say about the parameters that are learned."""
+        return {"species": np.unique(np.concatenate([[], *numbers])).astype(int).tolist()}
+
+    def _known(self, name: str):
+        """A parameter, or else what ``fit`` has learned, or else None."""
+        value = getattr(self, name)
+        return getattr(self, f"{name}_", None) if value is None else value
+
     def transform(self, X):
         """The values of :meth:`compute`, after ``fit`` (or with species in the constructor)."""
-        self._species_or_fail()
+        self._fitted_plan()
         return self.compute(X).values
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         return self.names().astype(object)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self.species_known is not None
+        return all(self._known(name) is not None for name in self._learned)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.requires_fit = self.species is None
+        tags.requires_fit = any(getattr(self, name) is None for name in self._learned)
         tags.input_tags.two_d_array = False
         tags.no_validation = True
         return tags
@@ -266,11 +262,12 @@ class Descriptor(TransformerMixin, BaseEstimator):
     # -- JSON -----------------------------------------------------------------------------------
 
     def to_json(self, indent: int | None = None) -> str:
-        """Class, parameters and learned species as JSON; :meth:`from_json` reads it."""
+        """Class, parameters and what ``fit`` has learned as JSON; :meth:`from_json` reads it."""
         parameters = {k: plain(v) for k, v in self.get_params(deep=False).items()}
         document = {"descriptor": self.registry_name, "parameters": parameters}
-        if self.species is None and self.species_known is not None:
-            document["species_"] = list(self.species_known)
+        for name in self._learned:
+            if getattr(self, name) is None and self._known(name) is not None:
+                document[f"{name}_"] = plain(self._known(name))
         return json.dumps(document, indent=indent)
 
     @staticmethod
@@ -284,8 +281,10 @@ class Descriptor(TransformerMixin, BaseEstimator):
         except (ValueError, KeyError, TypeError) as error:
             raise ParameterError(f"not the JSON of a descriptor ({error!r})") from None
         descriptor = registry.make(name, **parameters)
-        if "species_" in document:
-            descriptor.species_ = list(species_numbers(document["species_"]))
+        learned = {k: document[f"{k}_"] for k in descriptor._learned if f"{k}_" in document}
+        registry.make(name, **(parameters | learned))  # refuses what makes no sense
+        for key, value in learned.items():
+            setattr(descriptor, f"{key}_", value)
         return descriptor
 
     # -- inside ---------------------------------------------------------------------------------
@@ -300,13 +299,14 @@ class Descriptor(TransformerMixin, BaseEstimator):
         """Are rows of centres added up after the correlation?"""
         return self.pooling is not None and not self._grouped
 
-    def _species_or_fail(self) -> tuple[int, ...]:
-        if self.species_known is None:
-            raise NotFittedError(
-                f"this {type(self).__name__} does not know its species yet: give species=[...] "
-                "or call fit(structures) first"
-            )
-        return self.species_known
+    def _fitted_plan(self) -> Plan:
+        for name in self._learned:
+            if self._known(name) is None:
+                raise NotFittedError(
+                    f"this {type(self).__name__} does not know its {name} yet: give {name}=... "
+                    "or call fit(structures) first"
+                )
+        return self._plan(self.species_known)
 
     def _state(self) -> tuple:
         """(key of parameters and species, species known, neighbour cutoff), checked once.
@@ -315,7 +315,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         has changed.
         """
         values = [getattr(self, name) for name in _parameter_names(type(self))]
-        key = *map(_key, values), repr(getattr(self, "species_", None))
+        learned = (repr(getattr(self, f"{name}_", None)) for name in self._learned)
+        key = *map(_key, values), *learned
         state = self.__dict__.get("_checked")
         if state is None or state[0] != key:
             self._validate()
@@ -470,6 +471,37 @@ def _key(value):
 
 
 # -- small helpers ------------------------------------------------------------------------------
+
+
+def _atomic_numbers(X) -> list[np.ndarray]:
+    """The atomic numbers of each structure."""
+    if isinstance(X, Environments):
+        return np.split(X.numbers, X.atom_offsets[1:-1])
+    return [Environments.numbers_of(frame, s) for s, frame in enumerate(as_frames(X))]
+
+
+def _output(out: np.ndarray | None, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """The caller's array if it is fit to be written to, or a new one."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
+        raise ShapeError(
+            f"out must be a C-contiguous {dtype} array of shape {shape}, "
+            f"not {out.dtype} {out.shape}"
+        )
+    return out
+
+
+def _tangents(env: Environments, positions, strain) -> tuple[np.ndarray, np.ndarray]:
+    """Tangents of positions and strain, checked; zero where none is given."""
+    if positions is None:
+        positions = np.zeros((env.n_atoms, 3))
+    if strain is None:
+        strain = np.zeros((env.n_structures, 3, 3))
+    if env.n_structures == 1 and np.shape(strain) == (3, 3):
+        strain = np.reshape(strain, (1, 3, 3))
+    positions = _array("positions", positions, (env.n_atoms, 3))
+    return positions, _array("strain", strain, (env.n_structures, 3, 3))
 
 
 def _choose(env: Environments, centers) -> np.ndarray:

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 from ase import Atoms
 
-__all__ = ["FINITE", "KINDS", "MIN_DISTANCE", "PERIODIC", "build"]
+__all__ = ["BULK", "FINITE", "KINDS", "MIN_DISTANCE", "PERIODIC", "build"]
 
 MIN_DISTANCE = 0.8
 
@@ -21,6 +21,8 @@ FINITE = ("molecule", "cluster", "isolated")
 #: are several cells away from the cell, and slabs and wires may have cell vectors of no length.
 PERIODIC = ("slab", "wire", "bulk", "skewed", "tiny", "outside")
 KINDS = FINITE + PERIODIC
+#: Structures with it in all three directions.
+BULK = ("bulk", "skewed", "tiny", "outside")
 
 _SHIFTS = np.array(list(itertools.product(range(-3, 4), repeat=3)))
 

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import scipy.sparse
-from ase import Atoms
 
 from vicinal.environments import Environments
 from vicinal.testing.checks.comparing import (
@@ -22,6 +21,7 @@ from vicinal.testing.checks.comparing import (
 )
 from vicinal.testing.checks.inputs import (
     follows_pbc,
+    lone_atom,
     offsets,
     random_cotangent,
     reference_structure,
@@ -34,7 +34,7 @@ from vicinal.testing.checks.running import check
 @check()
 def check_batch(descriptor, frames, rng):
     """A batch gives what its structures give one by one: values, ``vjp`` and ``jvp``."""
-    lone = Atoms([descriptor.species_known[0]], [[1.0, 2.0, 3.0]])
+    lone = lone_atom(descriptor, descriptor.species_known[0])
     frames = [*frames, lone, reference_structure(descriptor, rng)]
     features = descriptor.compute(frames)
     got = dense(features.values)
@@ -98,7 +98,9 @@ def check_threads(descriptor, frames, rng):
 @check()
 def check_centers(descriptor, frames, rng):
     """Some centres give their rows of the whole; derivatives too; any way of choosing them."""
-    chosen = some_centers(frames, rng)
+    if descriptor.whole_structure:  # check_bad_arguments sees that it refuses centres
+        return
+    chosen = some_centers(descriptor, frames, rng)
     starts = offsets(frames)
     mask = np.zeros(starts[-1], dtype=bool)
     mask[chosen] = True
@@ -151,7 +153,8 @@ def check_pooling(descriptor, frames, rng):
 def check_environments(descriptor, frames, rng):
     """Environments serve as structures do, also ones of a larger cutoff; so do generators."""
     want = values(descriptor, frames)
-    cutoff, periodic = descriptor.neighbor_cutoff, None if follows_pbc(descriptor) else False
+    cutoff = 4.0 if descriptor.whole_structure else descriptor.neighbor_cutoff
+    periodic = None if follows_pbc(descriptor) else False
     for factor in (1.0, 1.2):
         got = values(descriptor, Environments(frames, cutoff * factor, periodic=periodic))
         same(descriptor, got, want, f"values from Environments of {factor:g} times the cutoff")

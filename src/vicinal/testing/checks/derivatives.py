@@ -19,6 +19,7 @@ from vicinal.testing.checks.comparing import (
 from vicinal.testing.checks.inputs import (
     cutoffs,
     follows_pbc,
+    lone_atom,
     moved,
     offsets,
     random_cotangent,
@@ -32,7 +33,7 @@ from vicinal.testing.checks.running import check
 @check(examples=6)
 def check_finite(descriptor, frames, rng):
     """Every value and derivative is a finite number, for lone atoms and tiny cells too."""
-    frames = [*frames, *(Atoms([z], [[1.0, 2.0, 3.0]]) for z in descriptor.species_known)]
+    frames = [*frames, *(lone_atom(descriptor, z) for z in descriptor.species_known)]
     got = values(descriptor, frames)
     finite(got, "values are", descriptor)
     gradient = descriptor.vjp(frames, np.ones(got.shape))
@@ -149,7 +150,7 @@ def _check_gradient(descriptor, frames, rng, kind, move, directions):
 @check()
 def check_jvp(descriptor, frames, rng):
     """``jvp`` is the transpose of ``vjp``: for positions, for strain, for some centres."""
-    for centers in (None, some_centers(frames, rng)):
+    for centers in (None, some_centers(descriptor, frames, rng)):
         features = descriptor.compute(frames, centers)
         cotangent = random_cotangent(rng, dense(features.values))
         gradient = descriptor.vjp(frames, cotangent, centers)
@@ -175,7 +176,7 @@ def check_jvp(descriptor, frames, rng):
 def check_jacobian(descriptor, frames, rng):
     """``jacobian`` contracted with a cotangent is ``vjp``; its blocks are all different."""
     n_atoms = sum(map(len, frames))
-    for centers in (None, some_centers(frames, rng)):
+    for centers in (None, some_centers(descriptor, frames, rng)):
         shape = descriptor.compute(frames, centers).shape
         jacobian = descriptor.jacobian(frames, centers)
         assert jacobian.values.dtype == descriptor.dtype, f"jacobian gives {jacobian.values.dtype}"

@@ -37,11 +37,14 @@ def variant(descriptor: Descriptor, **parameters) -> Descriptor | None:
 
 
 def cutoffs(descriptor: Descriptor) -> list[float]:
-    """The distances at which a neighbour may appear: the outermost, and parameters within it."""
+    """The distances at which a neighbour may appear: the outermost, and parameters within it.
+
+    There are none where a sample is a whole structure, however large.
+    """
     outer = float(descriptor.neighbor_cutoff)
     own = descriptor.get_params(deep=False).items()
     found = {v for k, v in own if k.split("_")[-1] == "cutoff" and isinstance(v, int | float)}
-    return sorted({v for v in found if 0 < v < outer} | {outer})
+    return sorted(({v for v in found if 0 < v < outer} | {outer}) - {np.inf})
 
 
 def follows_pbc(descriptor: Descriptor) -> bool:
@@ -52,7 +55,7 @@ def follows_pbc(descriptor: Descriptor) -> bool:
 
 def reference_structure(descriptor: Descriptor, rng) -> Atoms:
     """A cluster that holds every species, all of it well within the cutoff."""
-    cutoff = min(cutoffs(descriptor))
+    cutoff = min(cutoffs(descriptor), default=4.0)
     species = descriptor.species_known
     numbers = rng.permutation(np.resize(species, max(5, len(species))))
     apart = min(0.9, 0.2 * cutoff)
@@ -61,7 +64,18 @@ def reference_structure(descriptor: Descriptor, rng) -> Atoms:
         place = rng.uniform(-1, 1, 3) * max(0.4 * cutoff, apart * len(numbers) ** (1 / 3))
         if np.linalg.norm(np.array(places) - place, axis=1).min() > apart:
             places.append(place)
-    return Atoms(numbers, places)
+    return boxed(descriptor, Atoms(numbers, places))
+
+
+def lone_atom(descriptor: Descriptor, number: int) -> Atoms:
+    return boxed(descriptor, Atoms([number], [[1.0, 2.0, 3.0]]))
+
+
+def boxed(descriptor: Descriptor, atoms: Atoms) -> Atoms:
+    """The atoms, in a periodic cell where the descriptor cannot do without."""
+    if descriptor.needs_cell:
+        atoms.cell, atoms.pbc = [[6.0, 0.0, 0.0], [0.7, 5.5, 0.0], [-0.4, 0.9, 6.5]], True
+    return atoms
 
 
 def moved(atoms: Atoms, positions, cell=None) -> Atoms:
@@ -74,8 +88,10 @@ def offsets(frames) -> np.ndarray:
     return np.cumsum([0, *map(len, frames)])
 
 
-def some_centers(frames, rng) -> np.ndarray:
-    """Some atoms of the batch, at least one, in order."""
+def some_centers(descriptor: Descriptor, frames, rng) -> np.ndarray | None:
+    """Some atoms of the batch, at least one, in order; None where there is no choice."""
+    if descriptor.whole_structure:
+        return None
     n = sum(map(len, frames))
     return np.sort(rng.choice(n, rng.integers(1, n + 1), replace=False))
 
