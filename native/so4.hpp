@@ -183,7 +183,7 @@ public:
                 if (l > 0) re += down * (here[3 - 8] + here[4 - 8]), im -= down * (here[2 - 8] - here[5 - 8]);
                 change[2 * (half * c + at)] = re, change[2 * (half * c + at) + 1] = im;
             });
-        Buffer<Dual<T>> whole(2 * size_t(layout_.whole_size()) * o_.n_channels);
+        Buffer<Dual<T>> whole(whole_size());
         Buffer<Dual<T>> target(2 * half * o_.n_channels);
         std::vector<Dual<T>> found(n_invariants_);
         expand(whole.get(), target.get(), [&](size_t at) { return Dual<T>{s.total[at], change[at]}; });
@@ -247,9 +247,13 @@ private:
     struct Entry {
         int s, target, invariant;
         T factor;
+        int64_t at;  // where the half of the target begins
     };
     struct Product {
-        int x1, x2, s_first, s_last;
+        int n1, n2, s_first, s_last;
+        bool same;
+        int64_t whole1, whole2;      // where the matrices begin
+        const Coupling<T>* coupling;
         std::vector<Entry> entries;  // sorted by s
         std::vector<int> begin;      // [s_last - s_first + 2]
     };
@@ -260,7 +264,7 @@ private:
               dfade(t.fade_.row()), u(2 * size_t(t.layout_.half_size())),
               total(u.size() * t.o_.n_channels), target(total.size()), adjoint(total.size()),
               pulled(4 * total.size()),
-              whole(2 * size_t(t.layout_.whole_size()) * t.o_.n_channels),
+              whole(t.whole_size()),
               invariant(t.n_invariants_), factor(t.most_entries_) {}
         std::vector<Found> found;
         std::vector<Slot> slots;       // sorted by channel
@@ -272,13 +276,14 @@ private:
 
     int n_densities() const { return o_.n_channels * (o_.n_max + 1); }
     int n_of(int x) const { return x % (o_.n_max + 1); }
-    // Where the half of a density's matrix begins.
+    // Where a density's matrix begins, its half, and the whole, which has room before and after.
     int64_t start(int x) const {
         return int64_t(x / (o_.n_max + 1)) * layout_.half_size() + layout_.half[n_of(x)];
     }
     int64_t whole_start(int x) const {
-        return int64_t(x / (o_.n_max + 1)) * layout_.whole_size() + layout_.whole[n_of(x)];
+        return 1 + int64_t(x / (o_.n_max + 1)) * layout_.whole_size() + layout_.whole[n_of(x)];
     }
+    size_t whole_size() const { return 2 * (size_t(layout_.whole_size()) * o_.n_channels + 2); }
 
     // -- what is computed, arranged by products of two densities -----------------------------------
 
@@ -305,7 +310,7 @@ private:
             const Key& k = keys[t];
             auto entry = [&](int a, int b, int target) {
                 return Entry{(n_of(k[a]) + n_of(k[b]) - n_of(k[target])) / 2, k[target], t,
-                             T(1.0 / (n_of(k[target]) + 1))};
+                             T(1.0 / (n_of(k[target]) + 1)), start(k[target])};
             };
             forward[{k[1], k[2]}].push_back(entry(1, 2, 0));
             std::map<std::pair<int, int>, std::vector<Entry>> own;
@@ -324,8 +329,8 @@ private:
         for (const Product& p : pullbacks_) most_entries_ = std::max(most_entries_, p.entries.size());
     }
 
-    static std::vector<Product> products(
-        const std::map<std::pair<int, int>, std::vector<Entry>>& entries_of) {
+    std::vector<Product> products(
+        const std::map<std::pair<int, int>, std::vector<Entry>>& entries_of) const {
         std::vector<Product> out;
         for (const auto& [pair, unsorted] : entries_of) {
             std::vector<Entry> sorted = unsorted, entries;
@@ -338,7 +343,10 @@ private:
                     entries.back().factor += e.factor;
                 else
                     entries.push_back(e);
-            Product p{pair.first, pair.second, entries.front().s, entries.back().s, entries, {}};
+            const auto [x1, x2] = pair;
+            const int n1 = n_of(x1), n2 = n_of(x2);
+            Product p{n1, n2, entries.front().s, entries.back().s, x1 == x2, whole_start(x1),
+                      whole_start(x2), &couplings_[n1 * (n1 + 1) / 2 + n2], entries, {}};
             for (int s = p.s_first; s <= p.s_last + 1; ++s)
                 p.begin.push_back(int(std::lower_bound(entries.begin(), entries.end(), s,
                                                        [](const Entry& e, int s) { return e.s < s; }) -
@@ -351,14 +359,13 @@ private:
     // f(number of the entry, entry, place in the target's half, re, im) for all elements of Z.
     template <class N, class F>
     VICINAL_INLINE void couple(const Product& p, const N* whole, const F& f) const {
-        const int n1 = n_of(p.x1), n2 = n_of(p.x2);
-        const Coupling<T>& c = couplings_[n1 * (n1 + 1) / 2 + n2];
-        c.each(whole + 2 * whole_start(p.x1), whole + 2 * whole_start(p.x2), p.x1 == p.x2, p.s_first,
-               p.s_last, [&](int K, int L, int s, N re, N im) VICINAL_INLINE {
-                   const int n = n1 + n2 - 2 * s, place = (K - s) * (n + 1) + L - s;
-                   for (int e = p.begin[s - p.s_first]; e < p.begin[s - p.s_first + 1]; ++e)
-                       f(e, p.entries[e], start(p.entries[e].target) + place, re, im);
-               });
+        p.coupling->each(
+            whole + 2 * p.whole1, whole + 2 * p.whole2, p.same, p.s_first, p.s_last,
+            [&](int K, int L, int s, N re, N im) VICINAL_INLINE {
+                const int n = p.n1 + p.n2 - 2 * s, place = (K - s) * (n + 1) + L - s;
+                for (int e = p.begin[s - p.s_first]; e < p.begin[s - p.s_first + 1]; ++e)
+                    f(e, p.entries[e], p.entries[e].at + place, re, im);
+            });
     }
 
     // -- neighbours -------------------------------------------------------------------------------
@@ -464,7 +471,7 @@ private:
                 const size_t at = size_t(c) * layout_.half_size() + place;
                 const N re = root_[place] * total(2 * at), im = root_[place] * total(2 * at + 1);
                 target[2 * at] = fold_[place] * re, target[2 * at + 1] = fold_[place] * im;
-                N* matrix = whole + 2 * (size_t(c) * layout_.whole_size() + layout_.whole[n]);
+                N* matrix = whole + 2 * whole_start(c * (o_.n_max + 1) + n);
                 N* here = matrix + 2 * (k * (n + 1) + l);
                 here[0] = re, here[1] = im;
                 if (2 * k == n) return;

@@ -132,48 +132,74 @@ struct Coupling {
     }
 
     // f(K, L, s, re, im) for s_first <= s <= s_last and half of the rows. N is vec<T> or Dual<T>;
-    // `same`: u1 and u2 are one.
+    // `same`: u1 and u2 are one. There must be a complex number before and after u2.
     template <class N, class F>
     VICINAL_INLINE void each(const N* u1, const N* u2, bool same, int s_first, int s_last,
                              const F& f) const {
-        constexpr int tile = std::max(1, max_tile * int(sizeof(vec<T>)) / int(sizeof(N)));
-        for (int K = s_first; 2 * K <= n1 + n2; ++K)
-            for (int L = s_first; L <= n1 + n2 - s_first; ++L) {
-                const int last = std::min({s_last, K, L, n1 + n2 - L});
-                tiles<tile>(last - s_first + 1, [&](auto size, int first) VICINAL_INLINE {
-                    constexpr int S = decltype(size)::value;
-                    N re[S], im[S];
-                    sums<S>(u1, u2, same, K, L, s_first + first, re, im);
-                    for (int i = 0; i < S; ++i) f(K, L, s_first + first + i, re[i], im[i]);
-                });
+        constexpr int registers = max_tile * int(sizeof(vec<T>)) / int(sizeof(N));
+        constexpr int tile = std::max(1, registers), pair_tile = std::max(1, registers / 2);
+        const int sum = n1 + n2;
+        auto last = [&](int K, int L) { return std::min({s_last, K, L, sum - L}); };
+        for (int K = s_first; 2 * K <= sum; ++K)
+            for (int L = s_first; L <= sum - s_first;) {
+                // Few s: two L side by side, which share a factor and hide each other's latency.
+                const bool two = registers > 1 && L < sum - s_first &&
+                                 std::max(last(K, L), last(K, L + 1)) - s_first < pair_tile;
+                auto block = [&](auto columns, auto size, int first) VICINAL_INLINE {
+                    constexpr int C = decltype(columns)::value, S = decltype(size)::value;
+                    N re[C * S], im[C * S];
+                    sums<S, C>(u1, u2, same, K, L, s_first + first, re, im);
+                    for (int c = 0; c < C; ++c)
+                        for (int i = 0, s = s_first + first; i < S; ++i, ++s)
+                            if (C == 1 || s <= last(K, L + c)) f(K, L + c, s, re[c * S + i], im[c * S + i]);
+                };
+                if (two)
+                    tiles<pair_tile>(std::max(last(K, L), last(K, L + 1)) - s_first + 1,
+                                     [&](auto size, int first) VICINAL_INLINE {
+                                         block(std::integral_constant<int, 2>{}, size, first);
+                                     });
+                else
+                    tiles<tile>(last(K, L) - s_first + 1, [&](auto size, int first) VICINAL_INLINE {
+                        block(std::integral_constant<int, 1>{}, size, first);
+                    });
+                L += two ? 2 : 1;
             }
     }
 
 private:
-    template <int S, class N>
+    // Z for S values of s and C values of L, the first of which are given.
+    template <int S, int C, class N>
     VICINAL_INLINE void sums(const N* u1, const N* u2, bool same, int K, int L, int s, N* re,
                              N* im) const {
-        for (int i = 0; i < S; ++i) re[i] = im[i] = N{};
-        const T* rows = coefficients.data() + size_t(K) * (n1 + 1) * (n2 + 1) + s;
-        const T* columns = coefficients.data() + size_t(L) * (n1 + 1) * (n2 + 1) + s;
+        for (int i = 0; i < C * S; ++i) re[i] = im[i] = N{};
+        const int step = n2 + 1, table = (n1 + 1) * step;
+        const T* rows = coefficients.data() + K * table + s;
+        const T* columns = coefficients.data() + L * table + s;
         // Where both are the same, products come in equal pairs.
         const int last_row = same ? K / 2 : std::min(n1, K);
-        const int first_column = std::max(0, L - n2), last_column = std::min(n1, L);
+        const int first_column = std::max(0, L - n2), last_column = std::min(n1, L + C - 1);
         for (int k1 = std::max(0, K - n2); k1 <= last_row; ++k1) {
             const N* a = u1 + 2 * k1 * (n1 + 1);
-            const N* b = u2 + 2 * ((K - k1) * (n2 + 1) + L);
-            N qr[S], qi[S];
-            for (int i = 0; i < S; ++i) qr[i] = qi[i] = N{};
+            const N* b = u2 + 2 * ((K - k1) * step + L);
+            N qr[C * S], qi[C * S];
+            for (int i = 0; i < C * S; ++i) qr[i] = qi[i] = N{};
             for (int l1 = first_column; l1 <= last_column; ++l1) {
-                const N ar = a[2 * l1], ai = a[2 * l1 + 1], br = b[-2 * l1], bi = b[-2 * l1 + 1];
-                const N pr = ar * br - ai * bi, pi = ar * bi + ai * br;
-                const T* c = columns + l1 * (n2 + 1);
-                for (int i = 0; i < S; ++i) qr[i] = qr[i] + c[i] * pr, qi[i] = qi[i] + c[i] * pi;
+                const N ar = a[2 * l1], ai = a[2 * l1 + 1];
+                for (int c = 0; c < C; ++c) {
+                    // Beside a row, where the coefficient is zero, if L + c - l1 is not in 0..n2.
+                    const N br = b[2 * (c - l1)], bi = b[2 * (c - l1) + 1];
+                    const N pr = ar * br - ai * bi, pi = ar * bi + ai * br;
+                    const T* w = columns + c * table + l1 * step;
+                    for (int i = 0; i < S; ++i) {
+                        qr[c * S + i] = qr[c * S + i] + w[i] * pr;
+                        qi[c * S + i] = qi[c * S + i] + w[i] * pi;
+                    }
+                }
             }
             const T weight = same && 2 * k1 < K ? 2 : 1;
-            for (int i = 0; i < S; ++i) {
-                const T c = weight * rows[k1 * (n2 + 1) + i];
-                re[i] = re[i] + c * qr[i], im[i] = im[i] + c * qi[i];
+            for (int i = 0; i < C * S; ++i) {
+                const T w = weight * rows[k1 * step + i % S];
+                re[i] = re[i] + w * qr[i], im[i] = im[i] + w * qi[i];
             }
         }
     }
