@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     from vicinal.descriptors.acsf import ACSF
     from vicinal.descriptors.aev import AEV
     from vicinal.descriptors.angular_fourier import AngularFourierSeries
+    from vicinal.descriptors.atomic_coulomb_matrix import AtomicCoulombMatrix
+    from vicinal.descriptors.bag_of_bonds import BagOfBonds
     from vicinal.descriptors.base import Descriptor
     from vicinal.descriptors.chebyshev import ChebyshevAUC
+    from vicinal.descriptors.coulomb_matrix import CoulombMatrix
     from vicinal.descriptors.ead import EAD
+    from vicinal.descriptors.ewald_matrix import EwaldMatrix
     from vicinal.descriptors.lmbtr import LMBTR
     from vicinal.descriptors.mbtr import MBTR
+    from vicinal.descriptors.overlap_matrix import OverlapMatrix
+    from vicinal.descriptors.sine_matrix import SineMatrix
+    from vicinal.descriptors.slatm import SLATM
     from vicinal.descriptors.snap import SNAP
     from vicinal.descriptors.so3 import SO3Bispectrum, SO3PowerSpectrum
     from vicinal.descriptors.so4_bispectrum import SO4Bispectrum
@@ -35,16 +42,23 @@ _HOME = {
     "ACSF": "vicinal.descriptors.acsf",
     "AEV": "vicinal.descriptors.aev",
     "AngularFourierSeries": "vicinal.descriptors.angular_fourier",
+    "AtomicCoulombMatrix": "vicinal.descriptors.atomic_coulomb_matrix",
+    "BagOfBonds": "vicinal.descriptors.bag_of_bonds",
     "ChebyshevAUC": "vicinal.descriptors.chebyshev",
+    "CoulombMatrix": "vicinal.descriptors.coulomb_matrix",
     "Descriptor": "vicinal.descriptors.base",
     "EAD": "vicinal.descriptors.ead",
     "Environments": "vicinal.environments",
+    "EwaldMatrix": "vicinal.descriptors.ewald_matrix",
     "Features": "vicinal.features",
     "Gradient": "vicinal.features",
     "Jacobian": "vicinal.features",
     "LMBTR": "vicinal.descriptors.lmbtr",
     "load": "vicinal.features",
     "MBTR": "vicinal.descriptors.mbtr",
+    "OverlapMatrix": "vicinal.descriptors.overlap_matrix",
+    "SineMatrix": "vicinal.descriptors.sine_matrix",
+    "SLATM": "vicinal.descriptors.slatm",
     "SNAP": "vicinal.descriptors.snap",
     "SO3Bispectrum": "vicinal.descriptors.so3",
     "SO3PowerSpectrum": "vicinal.descriptors.so3",
@@ -63,18 +77,25 @@ __all__ = [
     "ACSF",
     "AEV",
     "AngularFourierSeries",
+    "AtomicCoulombMatrix",
+    "BagOfBonds",
     "ChebyshevAUC",
+    "CoulombMatrix",
     "datasets",
     "Descriptor",
     "EAD",
     "Environments",
+    "EwaldMatrix",
     "Features",
     "Gradient",
     "Jacobian",
     "LMBTR",
     "load",
     "MBTR",
+    "OverlapMatrix",
     "registry",
+    "SineMatrix",
+    "SLATM",
     "SNAP",
     "SO3Bispectrum",
     "SO3PowerSpectrum",
