@@ -8,7 +8,7 @@ from vicinal.correlate.environment_matrices import EnvironmentMatrixPlan
 from vicinal.correlate.matrices import Eigenvalues, SortedEntries
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_integer, check_number
-from vicinal.descriptors.structure_matrix import LAYOUTS
+from vicinal.descriptors.structure_matrix import check_layout
 from vicinal.errors import ParameterError
 
 PERMUTATIONS = ("distance", "sorted_l2", "eigenspectrum")
@@ -66,7 +66,7 @@ class AtomicCoulombMatrix(Descriptor):
     >>> import vicinal as vc
     >>> from ase.build import molecule
     >>> vc.AtomicCoulombMatrix(cutoff=4.0, n_atoms_max=9).compute(molecule("CH3CH2OH"))
-    Features(9 samples x 45 features, float64)
+    Features(9 samples x 81 features, float64)
     """
 
     registry_name = "atomic_coulomb_matrix"
@@ -81,7 +81,7 @@ class AtomicCoulombMatrix(Descriptor):
         interaction_width=1.0,
         n_atoms_max=23,
         permutation="distance",
-        layout="triangle",
+        layout="full",
         species=None,
         pooling=None,
         dtype="float64",
@@ -123,6 +123,7 @@ class AtomicCoulombMatrix(Descriptor):
             interaction_width=max(interaction_decay, 0),
             n_atoms_max=size,
             permutation={"distance": "distance", "row-norm": "sorted_l2"}[sorting],
+            layout="triangle",
         )
 
     def _validate(self) -> None:
@@ -134,7 +135,7 @@ class AtomicCoulombMatrix(Descriptor):
             _check_width("interaction", self.interaction_cutoff, self.interaction_width)
         check_integer("n_atoms_max", self.n_atoms_max, 1)
         check_choice("permutation", self.permutation, PERMUTATIONS)
-        check_choice("layout", self.layout, LAYOUTS)
+        check_layout(self.layout, self.permutation)
 
     @property
     def neighbor_cutoff(self) -> float:

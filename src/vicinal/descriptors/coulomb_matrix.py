@@ -18,7 +18,7 @@ class CoulombMatrix(StructureMatrix):
         M_ii  =  0.5 Z_i^2.4          M_ij  =  Z_i Z_j / |r_i − r_j|
 
     in atomic numbers and 1/Å, padded with zeros to a fixed size. Periodicity is ignored: see
-    :class:`vicinal.SineMatrix` and :class:`vicinal.EwaldMatrix`.
+    ``SineMatrix`` and :class:`vicinal.EwaldMatrix`.
 
     Parameters
     ----------

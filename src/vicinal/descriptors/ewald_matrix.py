@@ -33,7 +33,7 @@ class EwaldMatrix(StructureMatrix):
     n_atoms_max : int, optional
         Atoms that there is room for; learned by ``fit`` if not given.
     permutation : "sorted_l2", "eigenspectrum", "random" or "none"
-        What makes the order of atoms irrelevant, see :class:`vicinal.CoulombMatrix`.
+        What makes the order of atoms irrelevant, see ``CoulombMatrix``.
     layout : "full" or "triangle"
         The whole matrix row by row; or, of each row, what is left of and on the diagonal.
     accuracy : float
@@ -64,7 +64,7 @@ class EwaldMatrix(StructureMatrix):
     equal volume of a lattice; that of a supercell is larger. Derivatives are those at fixed a and
     for the terms that are in the sums: with the default accuracy neither matters, while those of a
     coarse sum (DScribe's default) are as accurate as the sum itself. Cost grows as the number of
-    atoms to the power 2.5. For jumps and degeneracies see :class:`vicinal.CoulombMatrix`.
+    atoms to the power 2.5. For jumps and degeneracies see ``CoulombMatrix``.
 
     References
     ----------

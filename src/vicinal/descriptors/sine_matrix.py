@@ -26,7 +26,7 @@ class SineMatrix(StructureMatrix):
     n_atoms_max : int, optional
         Atoms that there is room for; learned by ``fit`` if not given.
     permutation : "sorted_l2", "eigenspectrum", "random" or "none"
-        What makes the order of atoms irrelevant, see :class:`vicinal.CoulombMatrix`.
+        What makes the order of atoms irrelevant, see ``CoulombMatrix``.
     layout : "full" or "triangle"
         The whole matrix row by row; or, of each row, what is left of and on the diagonal.
     sigma : float, optional
@@ -45,7 +45,7 @@ class SineMatrix(StructureMatrix):
     Structures must be periodic in all three directions. The matrix depends on the choice of the
     cell: other cell vectors of the same lattice, or a supercell, give another matrix. Cost and size
     are quadratic in the number of atoms. For jumps and degeneracies see
-    :class:`vicinal.CoulombMatrix`.
+    ``CoulombMatrix``.
 
     References
     ----------

@@ -14,7 +14,12 @@ from vicinal.environments import Environments
 from vicinal.errors import ParameterError, StructureError
 
 PERMUTATIONS = ("sorted_l2", "eigenspectrum", "random", "none")
-LAYOUTS = ("full", "triangle")
+
+
+def check_layout(layout, permutation: str) -> None:
+    check_choice("layout", layout, ("full", "triangle"))
+    if permutation == "eigenspectrum" and layout != "full":
+        raise ParameterError('layout="triangle" makes no sense with eigenvalues')
 
 
 class StructureMatrix(StructureDescriptor):
@@ -39,8 +44,10 @@ class StructureMatrix(StructureDescriptor):
     def from_dscribe(cls, **parameters):
         """The matrix of DScribe's class of this kind: its numbers, in its order.
 
-        Parameters are those of its constructor and of its ``create``. Noise is the same for the
-        first structure after construction, and if its atoms come in the order of their norms.
+        Parameters are those of its constructor and of its ``create``. Its noise goes by the order
+        of the atoms: for sine and Ewald matrices ours is the same in the first structure after
+        construction, if the atoms come in the order of their norms. That of its Coulomb matrix
+        has another source.
         """
         unknown = sorted(set(parameters) - set(cls._dscribe))
         if unknown:
@@ -61,7 +68,7 @@ class StructureMatrix(StructureDescriptor):
         if self.n_atoms_max is not None:
             check_integer("n_atoms_max", self.n_atoms_max, 1)
         check_choice("permutation", self.permutation, PERMUTATIONS)
-        check_choice("layout", self.layout, LAYOUTS)
+        check_layout(self.layout, self.permutation)
         check_integer("seed", self.seed, 0)
         if self.seed >= 2**32:
             raise ParameterError(f"seed must be below 2**32, not {self.seed!r}")
@@ -69,8 +76,6 @@ class StructureMatrix(StructureDescriptor):
             check_number("sigma", self.sigma, positive=True)
         elif self.sigma is not None:
             raise ParameterError('sigma is for permutation="random" only')
-        if self.permutation == "eigenspectrum" and self.layout != "full":
-            raise ParameterError('layout="triangle" makes no sense with eigenvalues')
 
     def _learn(self, numbers):
         return super()._learn(numbers) | {"n_atoms_max": max(map(len, numbers), default=1)}
