@@ -12,7 +12,7 @@ static void bind_invariants(nb::module_& m, const char* name) {
     m.def(name,
           [](int n_max, int n_species, int n_channels, const std::string& angle_map, double angle,
              double start, array_in<double> cutoff, array_in<double> weight, array_in<int64_t> channel,
-             double central_weight, bool central_everywhere, array_in<double> switch_at,
+             array_in<double> central_weight, bool central_everywhere, array_in<double> switch_at,
              array_in<double> switch_width, array_in<int64_t> triples,
              array_in<double> scale, bool relative, array_in<double> edges, array_in<int64_t> cells,
              array_in<double> nodes) -> std::shared_ptr<Term<T>> {
@@ -26,7 +26,7 @@ static void bind_invariants(nb::module_& m, const char* name) {
                                  to_vector(cutoff),
                                  to_vector(weight),
                                  to_vector(channel),
-                                 central_weight,
+                                 to_vector(central_weight),
                                  central_everywhere,
                                  to_vector(switch_at),
                                  to_vector(switch_width),

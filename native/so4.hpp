@@ -1,7 +1,7 @@
 // Third-order invariants of neighbour densities on the 3-sphere, the SO(4) bispectrum:
 //
 //     row[f] = scale_f sum 3j(k1 k2 k3) 3j(l1 l2 l3) U1_(k1 l1) U2_(k2 l2) U3_(k3 l3)
-//     U^n    = central_weight 1 + sum_j w_j f(r_j) U^n(exp(-i theta(r_j) r_j/|r_j| . sigma))
+//     U^n    = w_0 1 + sum_j w_j f(r_j) U^n(exp(-i theta(r_j) r_j/|r_j| . sigma))
 //
 // for triples of densities' matrices (channel, n = 2j). Samples sit side by side in the lanes of
 // SIMD registers, so that no step has to look across lanes.
@@ -31,7 +31,7 @@ struct SO4Options {
     std::vector<double> cutoff;  // [n_species of the centre][n_species of the neighbour], Å
     std::vector<double> weight;  // w, by species of the neighbour
     std::vector<int64_t> channel;  // density that a neighbour belongs to, by species
-    double central_weight;
+    std::vector<double> central_weight;  // of the centre itself, by species
     bool central_everywhere;  // in the densities of all channels, or only in the centre's own
     // Neighbours fade out below switch_at - switch_width too; no width: they do not.
     std::vector<double> switch_at, switch_width;  // [n_species][n_species], Å
@@ -56,7 +56,8 @@ public:
         };
         need(o_.n_max >= 0 && o_.n_channels > 0 && fade_.row() >= 1, "so4: sizes");
         need(o_.cutoff.size() == n * n && o_.switch_at.size() == n * n &&
-                 o_.switch_width.size() == n * n && o_.weight.size() == n && o_.channel.size() == n,
+                 o_.switch_width.size() == n * n && o_.weight.size() == n && o_.channel.size() == n &&
+                 o_.central_weight.size() == n,
              "so4: one parameter for each species, or two species");
         for (int64_t c : o_.channel) need(0 <= c && c < o_.n_channels, "so4: unknown channel");
         for (double c : o_.cutoff) need(c > o_.start, "so4: cutoff");
@@ -459,7 +460,7 @@ private:
                 for (int n = 0; n <= o_.n_max; ++n)
                     for (int k = 0; 2 * k <= n; ++k) {
                         const size_t at = size_t(c) * layout_.half_size() + layout_.half[n] + k * (n + 2);
-                        s.total[2 * at][lane] += T(o_.central_weight);
+                        s.total[2 * at][lane] += T(o_.central_weight[species]);
                     }
     }
 

@@ -1,8 +1,15 @@
-"""The SO(4) bispectrum: against a slow one, and against AMP.
+"""The SO(4) bispectrum: against a slow one, and against AMP, QUIP, PyXtal_FF and KLIFF.
 
-``oracles/amp_bispectrum.npz`` has the values of AMP 1.0.1, ``Bispectrum(jmax=2)`` with the cutoff
-Cosine(6.0) (NaCl: 4.0) and otherwise its defaults, for three structures, as ``structure/values``
-beside the structure. AMP took minutes for them, and does not install beside a recent ASE.
+``oracles/so4_peers.npz`` has values of other programs as ``structure/what`` beside the structures;
+``versions`` is a JSON string. Cutoff 5 Å unless said otherwise:
+
+- ``amp``: AMP's ``Bispectrum(jmax=2)``, cutoff Cosine(6.0) (NaCl: 4.0), otherwise its defaults
+- ``pyxtal_so4``, ``pyxtal_snap``: PyXtal_FF's SO4_Bispectrum and SO4 SNAP, lmax=3, the neighbours
+  weighted by Z and by 1; ``..._derivatives``: (pairs of centre and moved atom, features, 3)
+- ``quip``: ``bispectrum_so4 cutoff=5.0 j_max=4``
+- ``kliff``: KLIFF's Bispectrum, jmax=4, rfac0=0.99363
+
+AMP and PyXtal_FF do not install beside a recent ASE.
 """
 
 from pathlib import Path
@@ -20,7 +27,7 @@ from vicinal.testing import Battery
 from vicinal.testing.frames import build
 
 SPECIES = ["H", "C", "O"]
-AMP = Path(__file__).parent / "oracles" / "amp_bispectrum.npz"
+PEERS = Path(__file__).parent / "oracles" / "so4_peers.npz"
 
 
 class TestSO4Bispectrum(Battery):
@@ -108,25 +115,69 @@ def test_values_of_the_formula(kind, parameters):
     assert np.abs(values - expected).max() < 1e-10 * np.abs(expected).max()
 
 
-def amp_structures():
-    with np.load(AMP) as stored:
-        for name in sorted({key.split("/")[0] for key in stored if "/" in key}):
-            numbers, positions, cell, pbc, values = (
-                stored[f"{name}/{what}"]
-                for what in ("numbers", "positions", "cell", "pbc", "values")
-            )
-            yield name, Atoms(numbers, positions, cell=cell, pbc=pbc), values
+def structure(name):
+    with np.load(PEERS) as stored:
+        numbers, positions, cell, pbc = (
+            stored[f"{name}/{what}"] for what in ("numbers", "positions", "cell", "pbc")
+        )
+    return Atoms(numbers, positions, cell=cell, pbc=pbc)
 
 
-@pytest.mark.parametrize(("name", "atoms", "expected"), list(amp_structures()))
-def test_migration_gives_the_stored_values_of_amp(name, atoms, expected):
-    radius = 4.0 if name.startswith("NaCl") else 6.0
-    cutoff = {"name": "Cosine", "kwargs": {"Rc": radius}}
-    numbers = {symbol: atomic_numbers[symbol] for symbol in atoms.symbols.species()}
+def check(descriptor, name, what):
+    with np.load(PEERS) as stored:
+        expected = stored[f"{name}/{what}"]
+    values = descriptor.compute(structure(name)).values
+    assert values.shape == expected.shape
+    assert np.abs(values - expected).max() < 1e-10 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", ["Si2_triclinic", "NaCl_8", "ethanol_rattled"])
+def test_migration_gives_the_stored_values_of_amp(name):
+    cutoff = {"name": "Cosine", "kwargs": {"Rc": 4.0 if name == "NaCl_8" else 6.0}}
+    numbers = {symbol: atomic_numbers[symbol] for symbol in structure(name).symbols.species()}
     for weights in (None, numbers, dict.fromkeys(numbers, numbers)):
-        values = vc.SO4Bispectrum.from_amp(cutoff=cutoff, jmax=2, Gs=weights).compute(atoms).values
-        assert values.shape == expected.shape
-        assert np.abs(values - expected).max() < 1e-10 * np.abs(expected).max()
+        check(vc.SO4Bispectrum.from_amp(cutoff=cutoff, jmax=2, Gs=weights), name, "amp")
+
+
+def test_migration_gives_the_stored_values_of_quip():
+    so4 = vc.SO4Bispectrum.from_quip("bispectrum_so4 cutoff=5.0 j_max=4")
+    check(so4, "Si2_triclinic", "quip")
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("n_max", [3, 8])
+def test_migration_gives_the_values_of_quip(n_max):
+    pytest.importorskip("quippy")
+    from quippy.descriptors import Descriptor
+
+    atoms = build("skewed", ["Si"], 6, 2)
+    string = f"bispectrum_so4 cutoff=3.9 j_max={n_max}"
+    expected = np.array(Descriptor(string).calc(atoms)["data"])
+    values = vc.SO4Bispectrum.from_quip(string).compute(atoms).values
+    assert np.abs(values - expected).max() < 1e-10 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", ["Si2_triclinic", "NaCl_8"])
+@pytest.mark.parametrize("what", ["so4", "snap"])
+def test_values_and_derivatives_of_pyxtal_ff(name, what):
+    """Its own SO4 spans the whole sphere, and counts the centre like a neighbour."""
+    if what == "so4":
+        descriptor = vc.SO4Bispectrum(
+            cutoff=5.0, j_max=3, channels=None, angle=1.0, weights="Z", central_weight="weights"
+        )
+    else:
+        descriptor = vc.SNAP(cutoff=5.0, j_max=3, channels=None)
+    check(descriptor, name, f"pyxtal_{what}")
+    with np.load(PEERS) as stored:
+        expected = stored.get(f"{name}/pyxtal_{what}_derivatives")
+    if expected is not None:
+        jacobian = descriptor.jacobian(structure(name)).values.transpose(0, 2, 1)
+        assert jacobian.shape == expected.shape
+        assert np.abs(jacobian - expected).max() < 1e-9 * np.abs(expected).max()
+
+
+def test_values_of_kliff():
+    check(vc.SNAP(cutoff=5.0, j_max=4), "Si2_triclinic", "kliff")
 
 
 def test_amp_has_51_components_by_default():
@@ -173,6 +224,7 @@ def test_names():
         ({"cutoff_function": "shifted_cosine", "cutoff_width": 6}, "cutoff_width"),
         ({"angle_map": "arcsine", "cutoff_function": None}, "angle_map"),
         ({"central_weight": None}, "central_weight"),
+        ({"central_weight": {"H": 1}, "species": ["H", "C"]}, "central_weight"),
         ({"periodic": True}, "periodic"),
         ({"pooling": "inner"}, "pooling"),
     ],
@@ -194,3 +246,19 @@ def test_bad_parameters_are_named(parameters, name):
 def test_bad_parameters_of_amp_are_named(parameters, name):
     with pytest.raises(ParameterError, match=name):
         vc.SO4Bispectrum.from_amp(**parameters)
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        "",
+        "soap cutoff=5 j_max=4",
+        "bispectrum_so4 cutoff=5",
+        "bispectrum_so4 cutoff=5 j_max=4 n_species=2",
+        "bispectrum_so4 cutoff=5 j_max=4 Z",
+        "bispectrum_so4 cutoff=5 j_max=2.5",
+    ],
+)
+def test_unreadable_strings_of_quip(string):
+    with pytest.raises(ParameterError, match="j_max"):
+        vc.SO4Bispectrum.from_quip(string)

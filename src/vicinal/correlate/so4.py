@@ -89,7 +89,7 @@ def so4_invariants(
     angle_map: str = "linear",
     angle: float = np.pi,
     start: float = 0.0,
-    central_weight: float = 1.0,
+    central_weight=1.0,
     central_everywhere: bool = True,
     switch_at=0.0,
     switch_width=0.0,
@@ -114,7 +114,7 @@ def so4_invariants(
     channel, weight : (n_species,) arrays: density and weight w of a neighbour
     angle_map : "linear" or "arcsine": theta = angle * x, or angle * arcsin(x)
     start : float, Å; nearer neighbours do not fade
-    central_weight : float, the centre's own w_0
+    central_weight : (n_species,) array: the centre's own w_0
     central_everywhere : bool: in all densities, or only in that of the centre's species
     switch_at, switch_width : (n_species, n_species) arrays, Å
         Neighbours fade out below ``switch_at - switch_width``; width 0: they do not.
@@ -138,7 +138,7 @@ def so4_invariants(
         cutoff=full(cutoff, pair),
         weight=full(weight, n_species),
         channel=full(channel, n_species, np.int64),
-        central_weight=float(central_weight),
+        central_weight=full(central_weight, n_species),
         central_everywhere=bool(central_everywhere),
         switch_at=full(switch_at, pair),
         switch_width=full(switch_width, pair),

@@ -239,7 +239,7 @@ class SNAP(Descriptor):
             weight=list(self._by_species("weights", species).values()),
             angle=self.angle * np.pi,
             start=self.inner_radius,
-            central_weight=self.central_weight,
+            central_weight=float(self.central_weight),
             central_everywhere=self.central_channels == "all",
             relative=self.subtract_isolated,
         )

@@ -51,8 +51,8 @@ class SO4Bispectrum(Descriptor):
         or None for a jump.
     cutoff_width : float, Å
         Width of the switching zone of "shifted_cosine".
-    central_weight : float
-        Weight of the centre in the density of its species.
+    central_weight : float, dict by species, or "weights"
+        Weight of the centre in the density of its species; "weights": as that of a neighbour.
     pooling : None, "mean" or "sum"
         One row an atom; or one a structure: mean or sum of the rows.
     periodic : None or False
@@ -160,6 +160,31 @@ class SO4Bispectrum(Descriptor):
             **more,
         )
 
+    @classmethod
+    def from_quip(cls, string: str, **more) -> SO4Bispectrum:
+        """The descriptor of ``quippy.descriptors.Descriptor("bispectrum_so4 cutoff=5 j_max=4")``:
+        its numbers, in its order.
+
+        QUIP's j_max counts halves, and its angle is ``(pi - 0.02) r / cutoff``. Other keys than
+        these two are refused. ``more``: ``species``, ``pooling``, ``dtype``, ``n_threads``.
+        """
+        kind, *settings = str(string).split() or [""]
+        found = dict(one.split("=", 1) for one in settings if "=" in one)
+        if kind != "bispectrum_so4" or set(found) != {"cutoff", "j_max"} or len(settings) != 2:
+            raise ParameterError(f"not 'bispectrum_so4 cutoff=... j_max=...': {string!r}")
+        try:
+            cutoff, n_max = float(found["cutoff"]), int(found["j_max"])
+        except ValueError:
+            raise ParameterError(f"not numbers: cutoff or j_max in {string!r}") from None
+        return cls(
+            cutoff=cutoff,
+            j_max=n_max / 2,
+            components="diagonal",
+            channels=None,
+            angle=1 - 0.02 / np.pi,
+            **more,
+        )
+
     # -- what the base asks for -----------------------------------------------------------------
 
     @property
@@ -178,7 +203,6 @@ class SO4Bispectrum(Descriptor):
         check_number("cutoff", self.cutoff, positive=True)
         check_number("angle", self.angle, positive=True)
         check_number("cutoff_width", self.cutoff_width, positive=True)
-        check_number("central_weight", self.central_weight)
         so4.check_j_max(self.j_max)
         check_choice("components", self.components, tuple(_COMPONENTS))
         check_choice("angle_map", self.angle_map, ("linear", "arcsine"))
@@ -190,13 +214,17 @@ class SO4Bispectrum(Descriptor):
             raise ParameterError("angle_map='arcsine' needs a cutoff_function that fades smoothly")
         if self.periodic not in (None, False):
             raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
-        self._weights(self.species_known)
+        self._by_species("weights", self.species_known)
+        self._by_species("central_weight", self.species_known)
         so4.channel_numbers(self.channels, self.species_known)
 
-    def _weights(self, species) -> list[float]:
-        if isinstance(self.weights, str) and self.weights == "Z":
+    def _by_species(self, name: str, species) -> list[float]:
+        value = getattr(self, name)
+        if name == "central_weight" and isinstance(value, str) and value == "weights":
+            return self._by_species("weights", species)
+        if name == "weights" and isinstance(value, str) and value == "Z":
             return list(species or ())
-        return list(species_values("weights", self.weights, species, check_number).values())
+        return list(species_values(name, value, species, check_number).values())
 
     def _make_plan(self, species: tuple[int, ...]) -> SumsPlan:
         n_max, n_species = round(2 * self.j_max), len(species)
@@ -218,10 +246,10 @@ class SO4Bispectrum(Descriptor):
             scale=[component[2] + 1 for _, _, component in found.values()],
             n_channels=len(labels),
             channel=channel,
-            weight=self._weights(species),
+            weight=self._by_species("weights", species),
             angle_map=self.angle_map,
             angle=self.angle * (np.pi if self.angle_map == "linear" else 2),
-            central_weight=self.central_weight,
+            central_weight=self._by_species("central_weight", species),
             central_everywhere=False,
         )
         names = [so4.name(channels, component, labels) for _, channels, component in found.values()]
