@@ -49,20 +49,15 @@ SETTINGS = {
         "ValleOganov", {"function": "angle", "n": 100, "sigma": 2.0, "r_cut": 4.0}
     ),
 }  # fmt: skip
-SYSTEMS = {"molecules": False, "Si64": True, "fcc108, 4 species": True, "Si2": True}
+SYSTEMS = {"molecules": False, "Si64": True, "fcc108, 4 species": True}
 FEW_MOLECULES = 10
 
 
 def structures(quick: bool) -> dict:
-    from ase.build import bulk
-
-    small = bulk("Si", "diamond", a=5.431)
-    small.rattle(0.05, seed=1)
     return {
         "molecules": common.molecules(50 if quick else 1000),
         "Si64": [common.silicon(2)],
         "fcc108, 4 species": [common.fcc108(4)],
-        "Si2": [small],
     }
 
 
@@ -72,9 +67,7 @@ def wanted(setting: str, system: str, quick: bool) -> bool:
         return not setting.startswith("Valle")
     if system == "fcc108, 4 species":
         return not quick and setting in ("MBTR k=2, 1/r", "MBTR k=3, cosine")
-    if system == "Si2":
-        return setting == "LMBTR k=3, cosine"
-    return setting != "LMBTR k=3, cosine"
+    return True
 
 
 def parameters(setting: str, frames, periodic: bool) -> dict:

@@ -22,14 +22,14 @@ static RadialTable<T> table_from(nb::handle table) {
     return make_table<T>(edges, cells, nodes);
 }
 
-// See vicinal.correlate.grids.Grid.
+// See vicinal.correlate.grids.Grid; nodes [cells][3][width].
 template <class T>
-static GridWindow<T> window_from(nb::handle grid, nb::handle table) {
+static GridWindow<T> window_from(nb::handle grid, const array_in<double, nb::shape<-1, 3, -1>>& nodes) {
     const int n = nb::cast<int>(grid.attr("n")), left = nb::cast<int>(grid.attr("left"));
-    const int width = int(nb::cast<array_in<double>>(table.attr("nodes")).shape(3));
     const double min = nb::cast<double>(grid.attr("min")), step = nb::cast<double>(grid.attr("step"));
-    require(n > 0 && left >= 0 && left < width && step > 0, "grids: no grid");
-    return GridWindow<T>(table_from<T>(table), min, step, n, left, width);
+    const int cells = int(nodes.shape(0)), width = int(nodes.shape(2));
+    require(n > 0 && cells > 0 && left >= 0 && width == 2 * left + 2 && step > 0, "grids: no grid");
+    return GridWindow<T>(nodes.data(), cells, width, min, step, n, left);
 }
 
 static Weight weight_from(nb::handle table, int power) {
@@ -54,20 +54,22 @@ static void bind_grid_terms(nb::module_& m, const std::string& digits) {
           },
           nb::arg("table"));
     m.def(("pair_grid" + digits).c_str(),
-          [](nb::object grid, nb::object window, nb::object weight, int power, std::string kind,
+          [](nb::object grid, array_in<double, nb::shape<-1, 3, -1>> nodes,
+             nb::object weight, int power, std::string kind,
              int n_species, array_in<int64_t> block, int64_t n_blocks) -> Made {
               PairTuples tuples(choice<Distance>(kind, {{"distance", Distance::distance},
                                                         {"inverse_distance", Distance::inverse_distance},
                                                         {"inverse_square_distance",
                                                          Distance::inverse_square_distance}}),
                                 weight_from(weight, power), n_species, to_vector(block));
-              return std::make_shared<GridTerm<T, PairTuples>>(window_from<T>(grid, window),
+              return std::make_shared<GridTerm<T, PairTuples>>(window_from<T>(grid, nodes),
                                                                std::move(tuples), n_blocks);
           },
-          nb::kw_only(), nb::arg("grid"), nb::arg("window"), nb::arg("weight"), nb::arg("power"),
+          nb::kw_only(), nb::arg("grid"), nb::arg("nodes"), nb::arg("weight"), nb::arg("power"),
           nb::arg("kind"), nb::arg("n_species"), nb::arg("block"), nb::arg("n_blocks"));
     m.def(("triple_grid" + digits).c_str(),
-          [](nb::object grid, nb::object window, nb::object weight, int power, std::string kind,
+          [](nb::object grid, array_in<double, nb::shape<-1, 3, -1>> nodes,
+             nb::object weight, int power, std::string kind,
              std::string sides, bool triple_dipole, int n_species, array_in<int64_t> block,
              array_in<int64_t> end_block, int64_t n_blocks) -> Made {
               TripleTuples tuples(
@@ -77,22 +79,23 @@ static void bind_grid_terms(nb::module_& m, const std::string& digits) {
                                         {"all", Sides::all}}),
                   triple_dipole, weight_from(weight, power), n_species, to_vector(block),
                   to_vector(end_block));
-              return std::make_shared<GridTerm<T, TripleTuples>>(window_from<T>(grid, window),
+              return std::make_shared<GridTerm<T, TripleTuples>>(window_from<T>(grid, nodes),
                                                                  std::move(tuples), n_blocks);
           },
-          nb::kw_only(), nb::arg("grid"), nb::arg("window"), nb::arg("weight"), nb::arg("power"),
+          nb::kw_only(), nb::arg("grid"), nb::arg("nodes"), nb::arg("weight"), nb::arg("power"),
           nb::arg("kind"), nb::arg("sides"), nb::arg("triple_dipole"), nb::arg("n_species"),
           nb::arg("block"), nb::arg("end_block"), nb::arg("n_blocks"));
     m.def(("chain_grid" + digits).c_str(),
-          [](nb::object grid, nb::object window, nb::object weight, int power, std::string kind,
+          [](nb::object grid, array_in<double, nb::shape<-1, 3, -1>> nodes,
+             nb::object weight, int power, std::string kind,
              int n_species, array_in<int64_t> block, int64_t n_blocks) -> Made {
               ChainTuples tuples(choice<Dihedral>(kind, {{"dihedral", Dihedral::dihedral},
                                                          {"dihedral_cosine", Dihedral::cosine}}),
                                  weight_from(weight, power), n_species, to_vector(block));
-              return std::make_shared<GridTerm<T, ChainTuples>>(window_from<T>(grid, window),
+              return std::make_shared<GridTerm<T, ChainTuples>>(window_from<T>(grid, nodes),
                                                                 std::move(tuples), n_blocks);
           },
-          nb::kw_only(), nb::arg("grid"), nb::arg("window"), nb::arg("weight"), nb::arg("power"),
+          nb::kw_only(), nb::arg("grid"), nb::arg("nodes"), nb::arg("weight"), nb::arg("power"),
           nb::arg("kind"), nb::arg("n_species"), nb::arg("block"), nb::arg("n_blocks"));
 }
 

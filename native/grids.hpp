@@ -2,69 +2,182 @@
 //
 //     row[block][k] = sum_tuples w K(x_k - g)
 //
-// where g and the weight w are functions of the tuple, and the block follows from its species. What
-// a Gaussian is at the grid points near its centre depends only on where g lies between two points:
-// a table of that offset replaces an exponential for each point.
+// where g and the weight w are functions of the tuple, and the block follows from its species. K is
+// interpolated in g, from what it and its first two derivatives are at the nodes of a finer grid. That
+// is linear: a tuple only adds to a few numbers of the two nodes beside it, and what nodes have
+// gathered is spread over the points in the end.
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
 
 #include "radial_table.hpp"
 #include "sums.hpp"
 
 namespace vicinal {
 
-// The kernel K at the points about its centre, as a table of the offset in [0, 1).
+// Quintic Hermite interpolation of the kernel K in the place of its centre.
 template <class T>
 class GridWindow {
 public:
     using V = vec<T>;
     static constexpr int W = Simd<T>::width;
+    static constexpr int D = 4;  // numbers of a node: value, slope, curvature, and one unused
 
-    // table: function m is K at the offset from m - left points; width functions.
-    GridWindow(RadialTable<T> table, double min, double step, int n, int left, int width)
-        : table_(std::move(table)), min_(min), per_step_(1 / step), n_(n), left_(left), width_(width) {}
+    // nodes [cells][3][width]: K about a centre at the offset c / cells from a point, at the points
+    // from the left-th before that one on, with its first two derivatives by the number of cells.
+    GridWindow(const double* nodes, int cells, int width, double min, double step, int n, int left)
+        : cells_(cells), n_(n), left_(left), lanes_(padded<T>(width)), min_(min),
+          per_cell_(cells / step), nodes_(size_t(cells) * 3 * lanes_) {
+        for (int k = 0; k < 3 * cells; ++k)
+            for (int m = 0; m < width; ++m) nodes_[size_t(k) * lanes_ + m] = T(nodes[k * width + m]);
+    }
 
     int n() const { return n_; }
-    double per_step() const { return per_step_; }
-    int lanes() const { return table_.row(); }
+    double per_cell() const { return per_cell_; }
+    // From where a centre reaches the first point, to where it reaches the last.
+    int64_t n_nodes() const { return int64_t(n_ + 2 * left_ + 1) * cells_ + 1; }
     // A row has room on both sides, for windows that stick out.
-    int stride() const { return n_ + 2 * lanes(); }
+    int stride() const { return n_ + 2 * lanes_; }
+    int lanes() const { return lanes_; }
 
     struct Place {
-        int64_t first;  // of the window, in a row
-        double offset;
+        int64_t node;  // the left one of two
+        double t;      // from there to the next, in [0, 1)
     };
     // False where no point is near enough.
     bool place(double g, Place& place) const {
-        const double u = (g - min_) * per_step_;
-        if (!(u > -width_ - 1 && u < n_ + width_ + 1)) return false;
-        const double below = std::floor(u);
-        const int64_t start = int64_t(below) - left_;
-        place = {start + lanes(), u - below};
-        return start + width_ > 0 && start < n_;
+        const double u = (g - min_) * per_cell_ + double(left_ + 1) * cells_;
+        if (!(u >= 0 && u < double(n_nodes() - 1))) return false;
+        place.node = int64_t(u), place.t = u - double(place.node);
+        return true;
     }
-    void evaluate(const Place& at, T weight, T* K, T* dK) const {
-        table_.evaluate(at.offset, weight, K, dK);
+    // Where a node's window begins in a row.
+    int64_t start(int64_t node) const { return node / cells_ - 2 * left_ - 1 + lanes_; }
+
+    // Shares of the two nodes in K; by the cell, in its derivative.
+    static void shares(double t, double* h) {
+        const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t, w = 10 * t3 - 15 * t4 + 6 * t5;
+        h[0] = 1 - w, h[1] = t - 6 * t3 + 8 * t4 - 3 * t5, h[2] = 0.5 * (t2 - 3 * t3 + 3 * t4 - t5);
+        h[4] = w, h[5] = -4 * t3 + 7 * t4 - 3 * t5, h[6] = 0.5 * t3 - t4 + 0.5 * t5;
+        h[3] = h[7] = 0;
+    }
+    static void slopes(double t, double* h) {
+        const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, w = 30 * (t2 - 2 * t3 + t4);
+        h[0] = -w, h[1] = 1 - 18 * t2 + 32 * t3 - 15 * t4;
+        h[2] = 0.5 * (2 * t - 9 * t2 + 12 * t3 - 5 * t4);
+        h[4] = w, h[5] = -12 * t2 + 28 * t3 - 15 * t4, h[6] = 1.5 * t2 - 4 * t3 + 2.5 * t4;
+        h[3] = h[7] = 0;
+    }
+
+    // row += what a node has gathered.
+    void spread(int64_t node, const T* gathered, T* row) const {
+        const T* K = nodes_.get() + size_t(node % cells_) * 3 * lanes_;
+        const V a = splat(gathered[0]), b = splat(gathered[1]), c = splat(gathered[2]);
+        for (int k = 0; k < lanes_; k += W)
+            store<T>(row + k, load(row + k) + a * load(K + k) + b * load(K + lanes_ + k) +
+                                  c * load(K + 2 * lanes_ + k));
+    }
+    // The reverse: products of a node's functions with a row.
+    void gather(int64_t node, const T* row, T* products) const {
+        const T* K = nodes_.get() + size_t(node % cells_) * 3 * lanes_;
+        for (int d = 0; d < 3; ++d) products[d] = dot(K + d * lanes_, row, lanes_);
     }
 
     void pad(const T* rows, int64_t n_blocks, T* padded) const {
         std::fill(padded, padded + n_blocks * stride(), T(0));
         for (int64_t b = 0; b < n_blocks; ++b)
-            std::copy_n(rows + b * n_, n_, padded + b * stride() + lanes());
+            std::copy_n(rows + b * n_, n_, padded + b * stride() + lanes_);
     }
     void unpad(const T* padded, int64_t n_blocks, T* rows) const {
         for (int64_t b = 0; b < n_blocks; ++b)
-            std::copy_n(padded + b * stride() + lanes(), n_, rows + b * n_);
-    }
-    void add(const T* K, T* to) const {
-        for (int k = 0; k < lanes(); k += W) store<T>(to + k, load(to + k) + load(K + k));
+            std::copy_n(padded + b * stride() + lanes_, n_, rows + b * n_);
     }
 
 private:
-    RadialTable<T> table_;
-    double min_, per_step_;
-    int n_, left_, width_;
+    int cells_, n_, left_, lanes_;
+    double min_, per_cell_;
+    Buffer<T> nodes_;
+};
+
+// The nodes of all blocks in one sample. Few of them are ever touched: memory is the system's zeroed
+// pages, which cost nothing before.
+template <class T>
+class GridNodes {
+public:
+    static constexpr int D = GridWindow<T>::D;
+
+    GridNodes(const GridWindow<T>& window, int64_t n_blocks)
+        : rows(size_t(n_blocks * window.stride())), window_(window),
+          numbers_(zeros<T>(size_t(n_blocks * window.n_nodes() * D))),
+          touched_(zeros<char>(size_t(n_blocks * window.n_nodes()))) {}
+
+    Buffer<T> rows;  // [block][stride]
+
+    // The numbers of a node, and behind them those of the next one.
+    T* at(int64_t block, int64_t node) { return numbers_.get() + (block * window_.n_nodes() + node) * D; }
+
+    // To gather: zero when first asked for.
+    T* gathering(int64_t block, int64_t node) {
+        for (int64_t q = node; q < node + 2; ++q) touch(block, q);
+        return at(block, node);
+    }
+    // Spreads over the rows what has been gathered, and forgets it.
+    void spread() {
+        for (const Node& one : list_) {
+            T* gathered = at(one.block, one.node);
+            window_.spread(one.node, gathered, row(one));
+            std::fill(gathered, gathered + D, T(0));
+        }
+        forget();
+    }
+    // Products of the functions of two nodes with the rows; only once for each node.
+    const T* products(int64_t block, int64_t node) {
+        for (int64_t q = node; q < node + 2; ++q)
+            if (touch(block, q)) window_.gather(q, row(list_.back()), at(block, q));
+        return at(block, node);
+    }
+    void forget_products() {
+        for (const Node& one : list_) std::fill_n(at(one.block, one.node), D, T(0));
+        forget();
+    }
+
+private:
+    struct Node {
+        int64_t block, node;
+    };
+    struct Free {
+        void operator()(void* p) const { std::free(p); }
+    };
+    template <class U>
+    static std::unique_ptr<U, Free> zeros(size_t n) {
+        U* data = static_cast<U*>(std::calloc(n + 2 * D, sizeof(U)));
+        if (!data) throw std::bad_alloc();
+        return std::unique_ptr<U, Free>(data);
+    }
+
+    T* row(const Node& one) {
+        return rows.get() + one.block * window_.stride() + window_.start(one.node);
+    }
+    bool touch(int64_t block, int64_t node) {
+        char& flag = touched_.get()[block * window_.n_nodes() + node];
+        if (flag) return false;
+        flag = 1;
+        list_.push_back({block, node});
+        return true;
+    }
+    void forget() {
+        for (const Node& one : list_) touched_.get()[one.block * window_.n_nodes() + one.node] = 0;
+        list_.clear();
+    }
+
+    const GridWindow<T>& window_;
+    std::unique_ptr<T, Free> numbers_;
+    std::unique_ptr<char, Free> touched_;
+    std::vector<Node> list_;
 };
 
 // w(x) = table(x) / x^power; nothing from the end of the table on.
@@ -74,9 +187,10 @@ public:
         if (table_.row() != padded<double>(1)) throw std::invalid_argument("weight: one function");
     }
     double end() const { return table_.end(); }
-    double operator()(double x, double& slope) const {
-        double w[padded<double>(1)], dw[padded<double>(1)], factor = 1;
-        table_.evaluate(x, 1.0, w, dw);
+    template <bool Slope>
+    double at(double x, double& slope) const {
+        double w[padded<double>(1)], dw[padded<double>(1)] = {}, factor = 1;
+        table_.evaluate(x, 1.0, w, Slope ? dw : nullptr);
         for (int p = 0; p < power_; ++p) factor /= x;
         slope = (dw[0] - power_ * w[0] / x) * factor;
         return w[0] * factor;
@@ -118,11 +232,10 @@ public:
 
     struct Scratch : Term<T>::Scratch {
         explicit Scratch(const GridTerm& t)
-            : neighbors(t.n_species()), rows(size_t(t.n_blocks_ * t.window_.stride())),
-              K(t.window_.lanes()), dK(t.window_.lanes()) {}
+            : neighbors(t.n_species()), nodes(t.window_, t.n_blocks_) {}
         Neighbors<double> neighbors;
         typename Tuples::Work work;
-        Buffer<T> rows, K, dK;
+        GridNodes<T> nodes;
     };
     std::unique_ptr<typename Term<T>::Scratch> scratch() const override {
         return std::make_unique<Scratch>(*this);
@@ -130,73 +243,86 @@ public:
 
     void values(const Sample& sample, typename Term<T>::Scratch& any, T* row) const override {
         auto& s = static_cast<Scratch&>(any);
-        std::fill(s.rows.get(), s.rows.get() + s.rows.size(), T(0));
+        std::fill(s.nodes.rows.get(), s.nodes.rows.get() + s.nodes.rows.size(), T(0));
         each<false>(sample, s, [&](const Tuple& t, const Place& at) {
-            window_.evaluate(at, T(t.w), s.K.get(), nullptr);
-            window_.add(s.K.get(), s.rows.get() + t.block * window_.stride() + at.first);
+            double h[2 * D];
+            window_.shares(at.t, h);
+            T* to = s.nodes.gathering(t.block, at.node);
+            for (int d = 0; d < 2 * D; ++d) to[d] += T(t.w * h[d]);
         });
-        window_.unpad(s.rows.get(), n_blocks_, row);
+        s.nodes.spread();
+        window_.unpad(s.nodes.rows.get(), n_blocks_, row);
     }
 
     void backward(const Sample& sample, typename Term<T>::Scratch& any, const T* cotangent,
                   double* out) const override {
         auto& s = static_cast<Scratch&>(any);
-        window_.pad(cotangent, n_blocks_, s.rows.get());
+        window_.pad(cotangent, n_blocks_, s.nodes.rows.get());
         each<true>(sample, s, [&](const Tuple& t, const Place& at) {
-            const T* c = s.rows.get() + t.block * window_.stride() + at.first;
-            window_.evaluate(at, T(1), s.K.get(), s.dK.get());
-            const double by_g = t.w * window_.per_step() * double(dot(s.dK.get(), c, window_.lanes()));
-            const double by_w = double(dot(s.K.get(), c, window_.lanes()));
+            double h[2 * D], dh[2 * D], by_w = 0, by_g = 0;
+            window_.shares(at.t, h), window_.slopes(at.t, dh);
+            const T* products = s.nodes.products(t.block, at.node);
+            for (int d = 0; d < 2 * D; ++d)
+                by_w += h[d] * double(products[d]), by_g += dh[d] * double(products[d]);
+            by_g *= t.w * window_.per_cell();
             for (int v = 0; v < Tuples::vectors; ++v) {
                 double* to = out + 3 * s.neighbors.selected[t.neighbor[v]];
                 scaled(by_g, t.dg[v], to), scaled(by_w, t.dw[v], to);
             }
         });
+        s.nodes.forget_products();
     }
 
     void tangent(const Sample& sample, typename Term<T>::Scratch& any, const double* tangent,
                  T* row) const override {
         auto& s = static_cast<Scratch&>(any);
-        std::fill(s.rows.get(), s.rows.get() + s.rows.size(), T(0));
+        std::fill(s.nodes.rows.get(), s.nodes.rows.get() + s.nodes.rows.size(), T(0));
         each<true>(sample, s, [&](const Tuple& t, const Place& at) {
-            double dg = 0, dw = 0;
+            double dg = 0, dw = 0, h[2 * D], dh[2 * D];
             for (int v = 0; v < Tuples::vectors; ++v) {
                 const double* along = tangent + 3 * s.neighbors.selected[t.neighbor[v]];
                 dg += dot3(t.dg[v], along), dw += dot3(t.dw[v], along);
             }
-            T* to = s.rows.get() + t.block * window_.stride() + at.first;
-            window_.evaluate(at, T(1), s.K.get(), s.dK.get());
-            combine(s, T(t.w * window_.per_step() * dg), T(dw));
-            window_.add(s.K.get(), to);
+            dg *= t.w * window_.per_cell();
+            window_.shares(at.t, h), window_.slopes(at.t, dh);
+            T* to = s.nodes.gathering(t.block, at.node);
+            for (int d = 0; d < 2 * D; ++d) to[d] += T(dw * h[d] + dg * dh[d]);
         });
-        window_.unpad(s.rows.get(), n_blocks_, row);
+        s.nodes.spread();
+        window_.unpad(s.nodes.rows.get(), n_blocks_, row);
     }
 
     void jacobian(const Sample& sample, typename Term<T>::Scratch& any, T* J,
                   int64_t stride) const override {
         auto& s = static_cast<Scratch&>(any);
+        Buffer<T> window(size_t(window_.stride()));
         each<true>(sample, s, [&](const Tuple& t, const Place& at) {
-            const int64_t start = at.first - window_.lanes();
-            const int64_t from = std::max<int64_t>(start, 0);
-            const int64_t to = std::min<int64_t>(start + window_.lanes(), window_.n());
+            double h[2 * D], dh[2 * D];
+            window_.shares(at.t, h), window_.slopes(at.t, dh);
             for (int v = 0; v < Tuples::vectors; ++v)
                 for (int a = 0; a < 3; ++a) {
-                    window_.evaluate(at, T(1), s.K.get(), s.dK.get());
-                    combine(s, T(t.w * window_.per_step() * t.dg[v][a]), T(t.dw[v][a]));
+                    const double dg = t.w * window_.per_cell() * t.dg[v][a], dw = t.dw[v][a];
+                    T numbers[2 * D];
+                    for (int d = 0; d < 2 * D; ++d) numbers[d] = T(dw * h[d] + dg * dh[d]);
+                    const int64_t first = window_.start(at.node);
+                    const int64_t last = window_.start(at.node + 1) + window_.lanes();
+                    std::fill(window.get() + first, window.get() + last, T(0));
+                    for (int q = 0; q < 2; ++q)
+                        window_.spread(at.node + q, numbers + q * D,
+                                       window.get() + window_.start(at.node + q));
                     const int64_t pair = s.neighbors.selected[t.neighbor[v]] - sample.base;
                     T* row = J + (pair * 3 + a) * stride + t.block * window_.n();
-                    for (int64_t k = from; k < to; ++k) row[k] += s.K[size_t(k - start)];
+                    const int64_t margin = window_.lanes();
+                    const int64_t from = std::max(first, margin);
+                    const int64_t to = std::min<int64_t>(last, margin + window_.n());
+                    for (int64_t k = from; k < to; ++k) row[k - margin] += window[size_t(k)];
                 }
         });
     }
 
 private:
     using Place = typename GridWindow<T>::Place;
-
-    // K = by_w K + by_g dK.
-    void combine(Scratch& s, T by_g, T by_w) const {
-        for (int k = 0; k < window_.lanes(); ++k) s.K[k] = by_w * s.K[k] + by_g * s.dK[k];
-    }
+    static constexpr int D = GridWindow<T>::D;
 
     template <bool Slopes, class F>
     void each(const Sample& sample, Scratch& s, const F& f) const {
@@ -242,7 +368,7 @@ public:
             if (t.block < 0) continue;
             const double r = n.r[j];
             double dw, dg = 1;
-            t.w = weight_(r, dw), t.g = r, t.neighbor[0] = j;
+            t.w = weight_.at<Slopes>(r, dw), t.g = r, t.neighbor[0] = j;
             if (kind_ == Distance::inverse_distance) t.g = 1 / r, dg = -t.g * t.g;
             if (kind_ == Distance::inverse_square_distance) t.g = 1 / (r * r), dg = -2 * t.g / r;
             const double unit[3] = {n.x[j], n.y[j], n.z[j]};
@@ -298,7 +424,7 @@ public:
         for (auto* v : {&work.c2, &work.w, &work.dw}) v->resize(n.size);
         if (sides_ != Sides::perimeter)
             for (int j = 0; j < n.size; ++j)
-                work.w[j] = n.r[j] < end ? weight_(n.r[j], work.dw[j]) : (work.dw[j] = 0);
+                work.w[j] = n.r[j] < end ? weight_.at<Slopes>(n.r[j], work.dw[j]) : (work.dw[j] = 0);
         Triangle t;
         for (int j = 0; j < n.size; ++j) {
             const double a = n.r[j], x = a * n.x[j], y = a * n.y[j], z = a * n.z[j];
@@ -315,7 +441,7 @@ public:
                 t.length[0] = a, t.length[1] = b, t.length[2] = c;
                 t.at(n);
                 if (sides_ == Sides::perimeter) {
-                    t.w = weight_(a + b + c, t.dw[0]);
+                    t.w = weight_.at<Slopes>(a + b + c, t.dw[0]);
                     t.dw[1] = t.dw[2] = t.dw[0];
                     angles<Slopes>(n, t, f);
                     continue;
@@ -361,7 +487,7 @@ private:
                const F& f) const {
         double w[3] = {one[0], one[1], 0}, dw[3] = {slope[0], slope[1], 0};
         const bool third = sides_ == Sides::all || !block_[1].empty();
-        if (third && t.length[2] < weight_.end()) w[2] = weight_(t.length[2], dw[2]);
+        if (third && t.length[2] < weight_.end()) w[2] = weight_.at<Slopes>(t.length[2], dw[2]);
         if (sides_ == Sides::all) {
             t.w = w[0] * w[1] * w[2];
             t.dw[0] = dw[0] * w[1] * w[2], t.dw[1] = w[0] * dw[1] * w[2], t.dw[2] = w[0] * w[1] * dw[2];
@@ -491,7 +617,7 @@ private:
             out.r = std::sqrt(dot3(out.v, out.v));
         }
         out.near = out.r < weight_.end();
-        if (out.near) out.w = weight_(out.r, out.dw);
+        if (out.near) out.w = weight_.at<true>(out.r, out.dw);
         return out;
     }
 

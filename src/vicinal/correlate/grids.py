@@ -12,14 +12,14 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import erf
 
-from vicinal.basis.spline import Table, tabulate
+from vicinal.basis.spline import Table
 from vicinal.correlate.sums import native
 
 GAUSSIANS = ("integrated", "sampled")
 
 #: What of a Gaussian is left out, relative to its height.
 _NEGLIGIBLE = {8: 1e-13, 4: 1e-8}
-#: Error of a tabulated Gaussian, relative to its height.
+#: Error of an interpolated Gaussian, relative to its height.
 _ACCURACY = {8: 1e-12, 4: 1e-7}
 
 
@@ -59,14 +59,27 @@ class Grid:
         reach = self.sigma / self.step * np.sqrt(-2 * np.log(_NEGLIGIBLE[self.itemsize]))
         return int(np.ceil(reach + (0.5 if self.gaussian == "integrated" else 0)))
 
-    def kernel(self, x: np.ndarray) -> np.ndarray:
-        """The Gaussian at a distance `x` from its centre."""
-        height = 1 / (np.sqrt(2 * np.pi) * self.sigma) if self.normalized else 1.0
+    def kernel(self, x: np.ndarray, derivative: int = 0) -> np.ndarray:
+        """The Gaussian at a distance `x` from its centre, or its first or second derivative."""
         if self.gaussian == "sampled":
-            return height * np.exp(-0.5 * (x / self.sigma) ** 2)
-        width = np.sqrt(2) * self.sigma
-        area = erf((x + self.step / 2) / width) - erf((x - self.step / 2) / width)
-        return height * np.sqrt(np.pi / 2) * self.sigma / self.step * area
+            return self._gaussian(x, derivative)
+        right, left = (self._gaussian(x + side * self.step / 2, derivative - 1) for side in (1, -1))
+        return (right - left) / self.step
+
+    def _gaussian(self, x, derivative):
+        height = 1 / (np.sqrt(2 * np.pi) * self.sigma) if self.normalized else 1.0
+        z = x / self.sigma
+        if derivative == -1:
+            return height * self.sigma * np.sqrt(np.pi / 2) * erf(z / np.sqrt(2))
+        factor = (1.0, -z / self.sigma, (z**2 - 1) / self.sigma**2)[derivative]
+        return height * factor * np.exp(-0.5 * z**2)
+
+    @property
+    def cells(self) -> int:
+        """Nodes of the interpolation between two points: its error is h⁶/46080 times the sixth
+        derivative, which is 15/sigma⁶ at most."""
+        per_sigma = (15 / 46080 / _ACCURACY[self.itemsize]) ** (1 / 6)
+        return int(np.ceil(per_sigma * self.step / self.sigma))
 
     def spectrum(self, x: float) -> np.ndarray:
         """One Gaussian, at every point."""
@@ -74,14 +87,13 @@ class Grid:
 
 
 @lru_cache(maxsize=16)
-def _window(grid: Grid) -> Table:
-    """The Gaussian at the points about its centre, by its offset from the point below."""
-    points = np.arange(-grid.left, grid.left + 2)
-
-    def values(offset):
-        return grid.kernel((points - offset[:, None]) * grid.step)[:, None, :]
-
-    return tabulate(values, 1.0, accuracy=_ACCURACY[grid.itemsize])
+def _nodes(grid: Grid) -> np.ndarray:
+    """[cells][3][points]: Gaussians that lie at each node of a cell, with two derivatives by the
+    number of the node."""
+    offset = np.arange(grid.cells)[:, None] / grid.cells
+    x = (np.arange(-grid.left, grid.left + 2) - offset) * grid.step
+    h = -grid.step / grid.cells
+    return np.stack([h**d * grid.kernel(x, d) for d in range(3)], axis=1)
 
 
 def center_rows(table: np.ndarray, dtype):
@@ -164,7 +176,7 @@ def chain_grid(grid: Grid, kind: str, weight: Table, power: int, block: np.ndarr
 def _term(name, grid, kind, weight, power, block, n_blocks, **more):
     return native(name, f"float{8 * grid.itemsize}")(
         grid=grid,
-        window=_window(grid),
+        nodes=_nodes(grid),
         weight=weight,
         power=power,
         kind=kind,

@@ -81,7 +81,7 @@ class SLATM(Descriptor):
     >>> import vicinal as vc
     >>> from ase.build import molecule
     >>> vc.SLATM(pooling="sum").compute(molecule("H2O"))
-    Features(1 samples x 1242 features, float64)
+    Features(1 samples x 1241 features, float64)
     """
 
     registry_name = "slatm"
