@@ -138,6 +138,7 @@ def test_no_species_is_invisible_by_default():
         ({"angular_order": 2.5}, "angular_order"),
         ({"weights": "random"}, "weights"),
         ({"weights": {}}, "weights"),
+        ({"weights": {8: 1.0}}, "weights"),
         ({"weights": {"H": np.nan}}, "weights of H"),
         ({"weights": {"H": 1.0}, "species": ["H", "O"]}, "weights has no weight for O"),
         ({"cutoff_function": "shifted_cosine"}, "cutoff_function"),

@@ -129,6 +129,7 @@ def test_names():
         ({"degree": 2.0}, "degree"),
         ({"channels": "elements"}, "channels"),
         ({"channels": {}}, "channels"),
+        ({"channels": {8: 1.0}}, "channels"),
         ({"channels": {"Xx": 1}}, "Xx"),
         ({"channels": {"H": "heavy"}}, "channels of H"),
         ({"cutoff_function": "shifted_cosine"}, "cutoff_function"),

@@ -15,16 +15,18 @@ CHANNELS = ("species", "number", "one")
 
 
 def check_weights(name: str, weights) -> None:
-    """Raise ParameterError unless this maps each of some species to a finite number."""
+    """Raise ParameterError unless this maps chemical symbols to finite numbers."""
     if not weights:
         raise ParameterError(f"{name}: no species has a weight")
     for one, weight in weights.items():
+        if not isinstance(one, str):  # JSON would make it one
+            raise ParameterError(f"{name}: {one!r} is not a chemical symbol")
         species_numbers([one])
         check_number(f"{name} of {one}", weight)
 
 
 def check_channels(channels) -> None:
-    """Raise ParameterError unless this is one of :data:`CHANNELS` or maps species to numbers."""
+    """Raise ParameterError unless this is one of :data:`CHANNELS` or maps symbols to numbers."""
     if isinstance(channels, Mapping):
         check_weights("channels", channels)
     else:
@@ -32,7 +34,7 @@ def check_channels(channels) -> None:
 
 
 def given_weights(name: str, weights: Mapping, species: tuple[int, ...]) -> np.ndarray:
-    """The weight of each species, from a mapping of symbols or atomic numbers."""
+    """The weight of each species, from a mapping of symbols."""
     by_number = {species_numbers([one])[0]: float(weight) for one, weight in weights.items()}
     missing = [chemical_symbols[z] for z in species if z not in by_number]
     if missing:

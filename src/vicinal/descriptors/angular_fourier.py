@@ -44,7 +44,7 @@ class AngularFourierSeries(Descriptor):
         Features for each two species; or all neighbours alike; or weighted by their atomic numbers
         or by ``{"H": 0.5, "O": 2}``.
     radial_basis : "bartok", "polynomial", "polynomial_normalized", "bessel", "gto", "gto_dscribe"
-        The polynomials above, or those of :class:`~vicinal.SOAP` (of l = 0).
+        The polynomials above, or SOAP's of that name (of l = 0).
     cutoff_function : str or None
         Multiplies g_n; None where g_n itself goes to zero, as the polynomials do.
     self_terms : bool
@@ -54,7 +54,9 @@ class AngularFourierSeries(Descriptor):
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----

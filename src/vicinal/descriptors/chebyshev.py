@@ -54,14 +54,16 @@ class ChebyshevAUC(Descriptor):
         rising with the atomic number. "aenet": ... -2, -1, 1, 2 ... for an even number of species,
         but ... -1, 0, 1 ... for an odd one, so that the composition channel cannot see one of
         them. Or any numbers: ``{"Ti": -1, "O": 2}``.
-    cutoff_function : str
-        "cosine" in the paper; see :class:`~vicinal.SOAP`.
+    cutoff_function : str or None
+        The paper's "cosine", "polynomial", "tanh", "exponential", or None for a jump.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----

@@ -58,7 +58,9 @@ class EAD(Descriptor):
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----

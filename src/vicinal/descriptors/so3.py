@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vicinal.basis.angular import real_coupling
+from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS
 from vicinal.basis.radial import DENSITIES, RADIAL_BASES
 from vicinal.basis.species import channel_names, channel_pairs, check_channels, mixing_matrix
 from vicinal.basis.tables import radial_functions, radial_table
@@ -68,6 +69,7 @@ class _Density(Descriptor):
         super()._validate()
         check_choice("density", self.density, DENSITIES)
         check_choice("radial_basis", self.radial_basis, tuple(RADIAL_BASES))
+        check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
         check_number("accuracy", self.accuracy, positive=True)
         check_channels(self.channels)
         self._radial()  # which checks its own parameters
@@ -101,10 +103,10 @@ class SO3PowerSpectrum(_Density):
         Shape of a neighbour; delta gives c_nlm = Σ_j w_j f(r_j) g_n(r_j) Y_lm, as in Bartók et al.
     radial_basis : str
         The functions g_n. "polynomial_normalized": (cutoff − r)^(α + 2), normalised and made
-        orthonormal by S^(−1/2); "bartok": the same without r² in the integrals; the others are
-        those of :class:`~vicinal.SOAP`.
+        orthonormal by S^(−1/2); "bartok": the same without r² in the integrals; or another of
+        SOAP's: "gto", "gto_dscribe", "polynomial", "bessel", "quip".
     cutoff_function : str or None
-        See :class:`~vicinal.SOAP`.
+        "cosine", "polynomial", "tanh", "exponential", or None for a jump.
     radial_coupling : bool
         If False, only n' = n.
     prefactor : None or "soap"
@@ -115,7 +117,9 @@ class SO3PowerSpectrum(_Density):
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----
@@ -300,14 +304,18 @@ class SO3Bispectrum(_Density):
         first is B_n,2,3,4.
     density : "gaussian" or "delta"
         Shape of a neighbour; delta gives c_nlm = Σ_j w_j f(r_j) g_n(r_j) Y_lm, as in Bartók et al.
-    radial_basis, cutoff_function
-        As for :class:`SO3PowerSpectrum`.
+    radial_basis : str
+        The functions g_n, as for SO3PowerSpectrum.
+    cutoff_function : str or None
+        "cosine", "polynomial", "tanh", "exponential", or None for a jump.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Raises
     ------
