@@ -297,7 +297,7 @@ class Descriptor(TransformerMixin, BaseEstimator):
     @property
     def _pooled(self) -> bool:
         """Are rows of centres added up after the correlation?"""
-        return self.pooling is not None and not self._grouped
+        return self.pooling in ("mean", "sum") and not self._grouped
 
     def _fitted_plan(self) -> Plan:
         for name in self._learned:
