@@ -35,6 +35,7 @@ def real_coupling(l1: int, l2: int, l3: int) -> np.ndarray:
         complex_harmonics(l1).conj(),
         complex_harmonics(l2).conj(),
         complex_harmonics(l3),
+        optimize=True,  # one matrix after the other
     )
     return coupled.imag if (l1 + l2 + l3) % 2 else coupled.real
 

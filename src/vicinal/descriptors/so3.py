@@ -110,8 +110,7 @@ class SO3PowerSpectrum(_Density):
     radial_coupling : bool
         If False, only n' = n.
     prefactor : None or "soap"
-        "soap" multiplies by π sqrt(8/(2l + 1)), so that dot products are overlaps of densities
-        averaged over rotations.
+        "soap" multiplies by π sqrt(8/(2l + 1)), as in the SOAP kernel and in PyXtal_FF.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
     accuracy : float
@@ -123,7 +122,7 @@ class SO3PowerSpectrum(_Density):
 
     Notes
     -----
-    SOAP with other habits: see :class:`~vicinal.SOAP` for chemistry in many channels. Cost is
+    SOAP with other habits: see SOAP for chemistry in many channels. Cost is
     linear in the number of neighbours, and does not depend on the number of species unless
     ``channels="species"``, where it is quadratic. Sees pairs and triples, and no mirror images.
 
