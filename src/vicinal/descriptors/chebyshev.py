@@ -71,8 +71,8 @@ class ChebyshevAUC(Descriptor):
     species. Cost is linear in the number of neighbours: angular features are obtained from sums
     over single neighbours (addition theorem), exactly. Two environments that differ by an exchange
     of species may look alike: with weights -1 and 1 the angular features of pairs A-A and B-B are
-    the same. An angular feature knows distances through the cutoff function only, so triples are not
-    described completely at any order.
+    the same. An angular feature knows distances through the cutoff function only: triples are never
+    described completely.
 
     References
     ----------

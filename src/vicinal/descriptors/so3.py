@@ -122,9 +122,9 @@ class SO3PowerSpectrum(_Density):
 
     Notes
     -----
-    SOAP with other habits: see SOAP for chemistry in many channels. Cost is
-    linear in the number of neighbours, and does not depend on the number of species unless
-    ``channels="species"``, where it is quadratic. Sees pairs and triples, and no mirror images.
+    SOAP with other habits; SOAP has more ways to treat many species. Cost is linear in the number
+    of neighbours, and does not depend on the number of species unless ``channels="species"``, where
+    it is quadratic. Sees pairs and triples, and no mirror images.
 
     References
     ----------
