@@ -45,7 +45,7 @@ inline void store(T* p, vec<T> v) {
 }
 template <class T>
 inline vec<T> splat(T x) {
-    return vec<T>{} + x;
+    return x - vec<T>{};  // not a sum: x + 0 is not x for x = -0, so that it would really be done
 }
 template <class T>
 inline T sum(vec<T> v) {

@@ -65,18 +65,20 @@ public:
 
     struct Scratch : Term<T>::Scratch {
         explicit Scratch(const Triplets& t)
-            : neighbors(t.n_species_), sums(size_t(t.n_blocks_) * t.block_size()), A(t.f_.A.row()),
-              dA(t.f_.A.row()), Q(t.width()), dQ(t.width()), S(t.width()), dS(t.width()),
-              U(t.width()), Uj(t.width()), Uk(t.width()), Uc(t.width()) {
-            for (int v = 0; v < t.width(); ++v) Q[v] = S[v] = T(1);  // where there is none
+            : neighbors(t.n_species_), sums(size_t(t.n_blocks_) * t.block_size()),
+              A(W * t.f_.A.row()), dA(W * t.f_.A.row()), Q(W * t.width()), dQ(W * t.width()),
+              S(W * t.width()), dS(W * t.width()), U(t.width()), Uj(t.width()), Uk(t.width()),
+              Uc(t.width()) {
+            for (int v = 0; v < W * t.width(); ++v) Q[v] = S[v] = T(1);  // where there is none
         }
         Neighbors<T> neighbors;
-        Buffer<T> sums;                        // or cotangents: [block][a][e], e padded
-        Buffer<T> A, dA, Q, dQ, S, dS;         // the tables' values and slopes
-        Buffer<T> U, Uj, Uk, Uc;               // U_e; its slopes by r_ij, r_ik, cos(theta)
-        std::vector<T> P, dP;                  // of each neighbour
-        std::vector<T> cosine, square;         // of theta; of r_jk
-        std::vector<int> chosen;               // the k of one j that count
+        Buffer<T> sums;                 // or cotangents: [block][a][e], e padded
+        std::vector<T> P, dP;           // of each neighbour
+        Buffer<T> x, y, z, r;           // of the neighbours, padded
+        Buffer<T> cosine, square;       // of theta; of r_jk
+        std::vector<int> chosen;        // the k of one j that count
+        Buffer<T> A, dA, Q, dQ, S, dS;  // of W triples
+        Buffer<T> U, Uj, Uk, Uc;        // U_e of one; its slopes by r_ij, r_ik, cos(theta)
     };
     std::unique_ptr<typename Term<T>::Scratch> scratch() const override {
         return std::make_unique<Scratch>(*this);
@@ -88,7 +90,7 @@ public:
         each<false>(sample, s, [&](const Triple& t) {
             T* to = s.sums.get() + t.block * block_size();
             const int width = this->width();
-            const T *U = s.U.get(), *A = s.A.get();
+            const T *U = s.U.get(), *A = t.A;
             angles([&](auto angle, int n) {
                 for (int v = 0; v < width; v += W, to += W) {
                     const V u = load(U + v);
@@ -111,8 +113,8 @@ public:
                     const T* cot = s.sums.get() + t.block * block_size() + v;
                     V g{}, h{};
                     for (int a = 0; a < n_angles; ++a, cot += width()) {
-                        g += angle(s.A.get(), a, v) * load(cot);
-                        h += angle(s.dA.get(), a, v) * load(cot);
+                        g += angle(t.A, a, v) * load(cot);
+                        h += angle(t.dA, a, v) * load(cot);
                     }
                     gj += g * load(s.Uj.get() + v);
                     gk += g * load(s.Uk.get() + v);
@@ -151,7 +153,7 @@ public:
             }
             T* to = s.sums.get() + t.block * block_size();
             const int width = this->width();
-            const T *A = s.A.get(), *dA = s.dA.get();
+            const T *A = t.A, *dA = t.dA;
             angles([&](auto angle, int n_angles) {
                 for (int v = 0; v < width; v += W, to += W) {
                     const V U = dcos * load(s.U.get() + v);
@@ -182,8 +184,8 @@ public:
                     T* to = J + ((n.selected[i] - sample.base) * 3 + d) * stride;
                     each_feature(t.block, [&](int a, int e, int64_t feature) {
                         const int q = f_.paired ? e : a;
-                        to[feature] += unit[d] * s.A[q] * Ur[e] +
-                                       across[d] * (s.A[q] * s.Uc[e] + s.dA[q] * s.U[e]);
+                        to[feature] += unit[d] * t.A[q] * Ur[e] +
+                                       across[d] * (t.A[q] * s.Uc[e] + t.dA[q] * s.U[e]);
                     });
                 }
             }
@@ -195,6 +197,7 @@ private:
         int j, k;
         int64_t block;
         T cosine;
+        const T *A, *dA;  // of its angle, and slopes by the cosine
     };
 
     int width() const { return f_.P.row(); }
@@ -225,98 +228,136 @@ private:
             n.read(sample.pairs, center, base, f_.P.end());
             s.P.resize(size_t(n.size) * width());
             if (Slopes) s.dP.resize(s.P.size());
-            s.cosine.resize(n.size), s.square.resize(n.size), s.chosen.resize(n.size);
-            for (int j = 0; j < n.size; ++j)
-                f_.P.evaluate(n.r[j], T(1), s.P.data() + size_t(j) * width(),
-                              Slopes ? s.dP.data() + size_t(j) * width() : nullptr);
-            for (int j = 0; j < n.size; ++j)
-                for (int species = n.species[j]; species < n_species_; ++species) {
-                    const size_t at =
-                        (size_t(n.center) * n_species_ + n.species[j]) * n_species_ + species;
-                    if (block_[at] < 0) continue;
-                    const int found = choose(s, j, std::max(j + 1, n.first[species]), n.first[species + 1]);
-                    for (int c = 0; c < found; ++c) {
-                        const int k = s.chosen[c];
-                        evaluate<Slopes>(s, j, k, weight_[at]);
-                        f(Triple{j, k, block_[at], s.cosine[k]});
+            copy_padded(s);
+            f_.P.evaluate(n.r.data(), n.size, s.P.data(), Slopes ? s.dP.data() : nullptr);
+            for (int j = 0; j < n.size; ++j) {
+                const size_t at =
+                    (size_t(n.center) * n_species_ + n.species[j]) * n_species_;  // and species of k
+                const int found = choose(s, j, block_.data() + at);
+                for (int c = 0; c < found; c += W) {
+                    const int count = std::min(W, found - c);
+                    double side[W];
+                    tables<Slopes>(s, j, s.chosen.data() + c, count, side);
+                    for (int i = 0; i < count; ++i) {
+                        const int k = s.chosen[c + i];
+                        const size_t here = at + n.species[k];
+                        combine<Slopes>(s, j, k, i, side[i], weight_[here]);
+                        const int64_t row = int64_t(i) * f_.A.row();
+                        f(Triple{j, k, block_[here], s.cosine[k], s.A.get() + row, s.dA.get() + row});
                     }
                 }
+            }
         });
     }
 
-    // Cosines and distances of the pairs (j, first <= k < last); how many are near enough to count.
-    int choose(Scratch& s, int j, int first, int last) const {
+    static void copy_padded(Scratch& s) {
         const Neighbors<T>& n = s.neighbors;
-        const T x = n.x[j], y = n.y[j], z = n.z[j], r = T(n.r[j]);
-        for (int k = first; k < last; ++k) {
-            const T rk = T(n.r[k]), cosine = x * n.x[k] + y * n.y[k] + z * n.z[k];
-            s.cosine[k] = cosine;
-            s.square[k] = r * r + rk * rk - 2 * r * rk * cosine;
+        const size_t size = size_t(padded<T>(n.size));
+        if (s.x.size() < size) {
+            for (auto* column : {&s.x, &s.y, &s.z, &s.r, &s.cosine, &s.square})
+                *column = Buffer<T>(2 * size);
+            s.chosen.resize(2 * size);
+        }
+        std::copy_n(n.x.data(), n.size, s.x.get());
+        std::copy_n(n.y.data(), n.size, s.y.get());
+        std::copy_n(n.z.data(), n.size, s.z.get());
+        for (int k = 0; k < n.size; ++k) s.r[k] = T(n.r[k]);
+    }
+
+    // Cosines and distances of the pairs (j, k > j), and those k that count; how many.
+    // block: of j and each species of k.
+    int choose(Scratch& s, int j, const int64_t* block) const {
+        const Neighbors<T>& n = s.neighbors;
+        const V x = splat(s.x[j]), y = splat(s.y[j]), z = splat(s.z[j]), r = splat(s.r[j]);
+        T *cosine = s.cosine.get(), *square = s.square.get();
+        for (int k = (j + 1) / W * W; k < n.size; k += W) {
+            const V rk = load(s.r.get() + k);
+            const V c = x * load(s.x.get() + k) + y * load(s.y.get() + k) + z * load(s.z.get() + k);
+            store<T>(cosine + k, c);
+            store<T>(square + k, r * r + rk * rk - T(2) * r * rk * c);
         }
         const T end = f_.Q ? T(f_.Q->end() * f_.Q->end()) : std::numeric_limits<T>::infinity();
+        int* chosen = s.chosen.data();
         int found = 0;
-        for (int k = first; k < last; ++k) {
-            s.chosen[found] = k;
-            found += s.square[k] < end;
-        }
+        for (int species = n.species[j]; species < n_species_; ++species)
+            if (block[species] >= 0)
+                for (int k = std::max(j + 1, n.first[species]); k < n.first[species + 1]; ++k) {
+                    chosen[found] = k;
+                    found += square[k] < end;
+                }
         return found;
     }
 
+    // A, Q, S of some triples (j, k), and their r_jk.
     template <bool Slopes>
-    void evaluate(Scratch& s, int j, int k, double weight) const {
+    void tables(Scratch& s, int j, const int* k, int count, double* side) const {
         const Neighbors<T>& n = s.neighbors;
-        const T cosine = s.cosine[k];
+        double place[W];
+        T by_cosine[W];
+        for (int i = 0; i < count; ++i) {
+            side[i] = std::sqrt(std::max(double(s.square[k[i]]), 1e-12));
+            place[i] = 1 + double(s.cosine[k[i]]);
+        }
+        if (f_.theta)
+            for (int i = 0; i < count; ++i) place[i] = theta(n, j, k[i], s.cosine[k[i]], by_cosine[i]);
+        f_.A.evaluate(place, count, s.A.get(), Slopes ? s.dA.get() : nullptr);
+        if (Slopes && f_.theta)
+            for (int i = 0; i < count; ++i)
+                for (T *at = s.dA.get() + i * f_.A.row(), *end = at + f_.A.row(); at < end; at += W)
+                    store<T>(at, by_cosine[i] * load(at));
+        if (f_.Q) f_.Q->evaluate(side, count, s.Q.get(), Slopes ? s.dQ.get() : nullptr);
+        if (!f_.S) return;
+        for (int i = 0; i < count; ++i) place[i] = 0.5 * (n.r[j] + n.r[k[i]]);
+        f_.S->evaluate(place, count, s.S.get(), Slopes ? s.dS.get() : nullptr);
+    }
+
+    // The angle, and its slope by the cosine.
+    static double theta(const Neighbors<T>& n, int j, int k, T cosine, T& by_cosine) {
+        const T x = n.y[j] * n.z[k] - n.z[j] * n.y[k], y = n.z[j] * n.x[k] - n.x[j] * n.z[k],
+                z = n.x[j] * n.y[k] - n.y[j] * n.x[k], sine = std::sqrt(x * x + y * y + z * z);
+        // The gradient of theta has a length of 1/r but no direction where the sine vanishes.
+        by_cosine = sine > 1000 * std::numeric_limits<T>::epsilon() ? -1 / sine : T(0);
+        return std::atan2(double(sine), double(cosine));
+    }
+
+    // U_e of the i-th of these triples, and its slopes.
+    template <bool Slopes>
+    void combine(Scratch& s, int j, int k, int i, double d, double weight) const {
+        const Neighbors<T>& n = s.neighbors;
         const double rj = n.r[j], rk = n.r[k];
-        const double d = std::sqrt(std::max(double(s.square[k]), 1e-12));
-        evaluate_angles<Slopes>(s, j, k);
-        if (f_.Q) f_.Q->evaluate(d, T(1), s.Q.get(), Slopes ? s.dQ.get() : nullptr);
-        if (f_.S) f_.S->evaluate(0.5 * (rj + rk), T(1), s.S.get(), Slopes ? s.dS.get() : nullptr);
         double w = weight, by_distance[3] = {0, 0, 0};
         if (f_.shape) {
             const double r[3] = {rj, rk, d};
             w *= f_.shape->evaluate(r, by_distance);
         }
-        // Slopes of r_jk by r_ij, r_ik and the cosine.
-        const double dj = (rj - rk * double(cosine)) / d, dk = (rk - rj * double(cosine)) / d,
-                     dc = -rj * rk / d;
-        const T wj = T(weight * (by_distance[0] + by_distance[2] * dj)),
-                wk = T(weight * (by_distance[1] + by_distance[2] * dk)),
-                wc = T(weight * by_distance[2] * dc);
-        const V w_ = splat(T(w)), dj_ = splat(T(w * dj)), dk_ = splat(T(w * dk)), dc_ = splat(T(w * dc));
         const int width = this->width();
         const T *Pj = s.P.data() + size_t(j) * width, *Pk = s.P.data() + size_t(k) * width,
-                *Q = s.Q.get(), *S = s.S.get();
+                *Q = s.Q.get() + i * width, *S = s.S.get() + i * width;
         T* U = s.U.get();
+        const V w_ = splat(T(w));
+        if constexpr (!Slopes) {
+            for (int v = 0; v < width; v += W)
+                store<T>(U + v, w_ * load(Pj + v) * load(Pk + v) * load(Q + v) * load(S + v));
+            return;
+        }
+        // Slopes of r_jk by r_ij, r_ik and the cosine.
+        const double cosine = s.cosine[k], per_d = 1 / d, dj = (rj - rk * cosine) * per_d,
+                     dk = (rk - rj * cosine) * per_d, dc = -rj * rk * per_d;
+        const V dj_ = splat(T(w * dj)), dk_ = splat(T(w * dk)), dc_ = splat(T(w * dc)),
+                wj = splat(T(weight * (by_distance[0] + by_distance[2] * dj))),
+                wk = splat(T(weight * (by_distance[1] + by_distance[2] * dk))),
+                wc = splat(T(weight * by_distance[2] * dc));
+        const T *dPj = s.dP.data() + size_t(j) * width, *dPk = s.dP.data() + size_t(k) * width,
+                *dQ = s.dQ.get() + i * width, *dS = s.dS.get() + i * width;
+        T *Uj = s.Uj.get(), *Uk = s.Uk.get(), *Uc = s.Uc.get();
         for (int v = 0; v < width; v += W) {
             const V pj = load(Pj + v), pk = load(Pk + v), p = pj * pk, q = load(Q + v),
-                    m = load(S + v), qm = q * m, u = p * qm;
+                    m = load(S + v), qm = q * m, u = p * qm, by_d = p * load(dQ + v) * m,
+                    by_mean = T(0.5) * w_ * p * q * load(dS + v), wqm = w_ * qm;
             store<T>(U + v, w_ * u);
-            if constexpr (Slopes) {
-                const T *dPj = s.dP.data() + size_t(j) * width + v,
-                        *dPk = s.dP.data() + size_t(k) * width + v;
-                const V by_d = p * load(s.dQ.get() + v) * m,
-                        by_mean = T(0.5) * w_ * p * q * load(s.dS.get() + v);
-                store<T>(s.Uj.get() + v, w_ * load(dPj) * pk * qm + by_mean + dj_ * by_d + wj * u);
-                store<T>(s.Uk.get() + v, w_ * load(dPk) * pj * qm + by_mean + dk_ * by_d + wk * u);
-                store<T>(s.Uc.get() + v, dc_ * by_d + wc * u);
-            }
-        }
-    }
-
-    // A_a and its slope by the cosine.
-    template <bool Slopes>
-    void evaluate_angles(Scratch& s, int j, int k) const {
-        const Neighbors<T>& n = s.neighbors;
-        T* slope = Slopes ? s.dA.get() : nullptr;
-        if (!f_.theta) return f_.A.evaluate(1 + double(s.cosine[k]), T(1), s.A.get(), slope);
-        const T x = n.y[j] * n.z[k] - n.z[j] * n.y[k], y = n.z[j] * n.x[k] - n.x[j] * n.z[k],
-                z = n.x[j] * n.y[k] - n.y[j] * n.x[k], sine = std::sqrt(x * x + y * y + z * z);
-        f_.A.evaluate(std::atan2(double(sine), double(s.cosine[k])), T(1), s.A.get(), slope);
-        if constexpr (Slopes) {
-            // The gradient of theta has a length of 1/r but no direction where the sine vanishes.
-            const T by_cosine = sine > 1000 * std::numeric_limits<T>::epsilon() ? -1 / sine : T(0);
-            for (int v = 0; v < f_.A.row(); v += W)
-                store<T>(slope + v, by_cosine * load(slope + v));
+            store<T>(Uj + v, wqm * load(dPj + v) * pk + by_mean + dj_ * by_d + wj * u);
+            store<T>(Uk + v, wqm * load(dPk + v) * pj + by_mean + dk_ * by_d + wk * u);
+            store<T>(Uc + v, dc_ * by_d + wc * u);
         }
     }
 
