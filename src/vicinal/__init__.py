@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vicinal.descriptors.coulomb_matrix import CoulombMatrix
     from vicinal.descriptors.ead import EAD
     from vicinal.descriptors.ewald_matrix import EwaldMatrix
+    from vicinal.descriptors.fchl19 import FCHL19
     from vicinal.descriptors.lmbtr import LMBTR
     from vicinal.descriptors.mbtr import MBTR
     from vicinal.descriptors.overlap_matrix import OverlapMatrix
@@ -50,6 +51,7 @@ _HOME = {
     "EAD": "vicinal.descriptors.ead",
     "Environments": "vicinal.environments",
     "EwaldMatrix": "vicinal.descriptors.ewald_matrix",
+    "FCHL19": "vicinal.descriptors.fchl19",
     "Features": "vicinal.features",
     "Gradient": "vicinal.features",
     "Jacobian": "vicinal.features",
@@ -86,6 +88,7 @@ __all__ = [
     "EAD",
     "Environments",
     "EwaldMatrix",
+    "FCHL19",
     "Features",
     "Gradient",
     "Jacobian",

@@ -258,6 +258,28 @@ ENTRIES: tuple[Entry, ...] = (
         complete_in="not complete for triples: one radial function for both neighbours",
     ),
     Entry(
+        name="fchl19",
+        path="vicinal.descriptors.fchl19:FCHL19",
+        summary="FCHL19: log-normal pair functions, and triples with an Axilrod-Teller-Muto weight",
+        citations=(
+            "A. S. Christensen, L. A. Bratholm, F. A. Faber, O. A. von Lilienfeld, FCHL revisited: "
+            "faster and more accurate quantum machine learning, J. Chem. Phys. 152, 044107 (2020), "
+            "doi:10.1063/1.5126701",
+        ),
+        body_order="2 and 3",
+        locality="local",
+        density="none (sums of functions of distances and angles)",
+        radial_basis="log-normal functions; shifted Gaussians of the mean of two distances",
+        angular_basis="Fourier series of the angle",
+        chemistry="one function a species and pair of species",
+        symmetrization="functions of distances and angles, summed over neighbours",
+        equivariant_rank=0,
+        cost_neighbors="pairs of neighbours",
+        cost_species="features quadratic, cost constant",
+        smoothness="1 at the cutoff (cosine); a kink where three atoms are in line",
+        complete_in="pairs; triples only in part (few orders, a mean of distances, one weight)",
+    ),
+    Entry(
         name="mbtr",
         path="vicinal.descriptors.mbtr:MBTR",
         summary="Many-body tensor representation: distributions of distances, angles, dihedrals",
