@@ -331,4 +331,4 @@ except MissingExtraError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "pip install wigners" in done.stdout, done.stderr
+    assert 'pip install "vicinal[bispectrum]"' in done.stdout, done.stderr

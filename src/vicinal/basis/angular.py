@@ -27,7 +27,7 @@ def real_coupling(l1: int, l2: int, l3: int) -> np.ndarray:
         from wigners import clebsch_gordan_array
     except ImportError:
         raise MissingExtraError(
-            "Clebsch-Gordan coefficients come from wigners: pip install wigners"
+            'Clebsch-Gordan coefficients come from wigners: pip install "vicinal[bispectrum]"'
         ) from None
     coupled = np.einsum(
         "abc,ai,bj,ck->ijk",

@@ -101,5 +101,6 @@ def random_cotangent(rng, values: np.ndarray) -> np.ndarray:
     if not values.size:
         return np.zeros(values.shape)
     size = np.abs(values).max(axis=0)
-    size = np.maximum(size, 1e-2 * size.max()) if size.max() > 0 else np.ones_like(size)
+    # What is left where all of a sum cancels (pairs of a lone neighbour) is no size.
+    size = np.maximum(size, 1e-2 * size.max()) if size.max() > 1e-7 else np.ones_like(size)
     return rng.normal(size=values.shape) / size
