@@ -1,5 +1,7 @@
 """Coulomb, sine and Ewald matrices, and the bag of bonds."""
 
+import doctest
+import importlib
 import itertools
 import json
 
@@ -372,3 +374,8 @@ def test_presets_refuse_what_they_do_not_know():
         EwaldMatrix.from_dscribe(n_atoms_max=3, sparse=True)
     with pytest.raises(ParameterError, match="sorting"):
         CoulombMatrix.from_qmllib(sorting="distance")
+
+
+@pytest.mark.parametrize("cls", [CoulombMatrix, SineMatrix, EwaldMatrix, BagOfBonds])
+def test_examples_in_docstrings(cls):
+    assert doctest.testmod(importlib.import_module(cls.__module__)).failed == 0

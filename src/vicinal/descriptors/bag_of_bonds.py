@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from ase.data import chemical_symbols
 
@@ -53,7 +51,7 @@ class BagOfBonds(StructureDescriptor):
     >>> import vicinal as vc
     >>> from ase.build import molecule
     >>> vc.BagOfBonds().compute([molecule("H2O"), molecule("CH3OH")])
-    Features(2 samples x 22 features, float64)
+    Features(2 samples x 21 features, float64)
     """
 
     registry_name = "bag_of_bonds"
@@ -96,38 +94,43 @@ class BagOfBonds(StructureDescriptor):
                 )
 
     def _make_plan(self, species: tuple[int, ...]) -> MatrixPlan:
-        sizes = self._sizes()
-        bags = []  # (species, species or None, places)
-        for k, z in enumerate(species):
-            n = sizes.get(z, 0)
-            bags += [(z, None, n), (z, z, n * (n - 1) // 2)]
-            bags += [(z, other, n * sizes.get(other, 0)) for other in species[k + 1 :]]
-        features = Entries(sum(size for *_, size in bags), lambda M, Z: _fill(bags, M, Z))
-        return MatrixPlan(coulomb_matrices, features, self.dtype, lambda: _names(bags))
+        known = self._sizes()
+        room = [known.get(z, 0) for z in species]
+        bags, sizes = [], []  # of one species, or of pairs
+        for a, n in enumerate(room):
+            bags += [(a,), (a, a), *((a, b) for b in range(a + 1, len(room)))]
+            sizes += [n, n * (n - 1) // 2, *(n * other for other in room[a + 1 :])]
+        begins = np.cumsum([0, *sizes])
+        atoms, pairs = np.zeros(len(room), int), np.zeros((len(room), len(room)), int)
+        for bag, begin in zip(bags, begins[:-1], strict=True):
+            (atoms if len(bag) == 1 else pairs)[bag] = begin
+
+        def choose(matrices, numbers):
+            return _fill(matrices, np.searchsorted(species, numbers), atoms, pairs, begins[-1])
+
+        def names():
+            labels = [",".join(chemical_symbols[species[a]] for a in bag) for bag in bags]
+            named = zip(labels, sizes, strict=True)
+            return [f"BoB[{label}] {k}" for label, size in named for k in range(size)]
+
+        features = Entries(int(begins[-1]), choose)
+        return MatrixPlan(coulomb_matrices, features, self.dtype, names)
 
 
-def _fill(bags, matrices: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The places in the flattened matrices (m, n, n) of what is in the bags, ``n * n`` for none."""
-    m, n = numbers.shape
+def _fill(matrices, kinds, atoms, pairs, n_features: int) -> np.ndarray:
+    """Places in the flattened matrices (m, n, n) of what is in the bags, ``n * n`` for none.
+
+    ``kinds`` are indices of species; the bags of atoms and of pairs begin at these features.
+    """
+    m, n = kinds.shape
     i, j = np.triu_indices(n)
-    values, low, high = matrices[:, i, j], *np.sort([numbers[:, i], numbers[:, j]], axis=0)
-    parts = []
-    for z, other, size in bags:
-        inside = (low == z) & (high == (other or z)) & ((i == j) == (other is None))
-        keys = np.where(inside, values, -np.inf)
-        first = np.argsort(-keys, axis=1, kind="stable")[:, :size]
-        part = np.full((m, size), n * n)
-        found = np.take_along_axis(inside, first, axis=1)
-        part[:, : first.shape[1]] = np.where(found, (i * n + j)[first], n * n)
-        parts.append(part)
-    return np.concatenate(parts, axis=1)
-
-
-def _names(bags) -> list[str]:
-    """``BoB[H] 0``, ``BoB[H,O] 3``."""
-    labels = (
-        (",".join(chemical_symbols[z] for z in (z, other) if z is not None), size)
-        for z, other, size in bags
-    )
-    numbered = ([f"BoB[{label}] {k}" for k in range(size)] for label, size in labels)
-    return list(itertools.chain.from_iterable(numbered))
+    low, high = np.sort([kinds[:, i], kinds[:, j]], axis=0)
+    bag = np.where(i == j, atoms[low], pairs[low, high])
+    order = np.lexsort((-matrices[:, i, j], bag), axis=1)
+    bag = np.take_along_axis(bag, order, axis=1)
+    rank = np.arange(len(i))
+    begins = np.diff(bag, axis=1, prepend=-1) > 0
+    rank = rank - np.maximum.accumulate(np.where(begins, rank, 0), axis=1)
+    places = np.full((m, n_features), n * n)
+    np.put_along_axis(places, bag + rank, (i * n + j)[order], axis=1)
+    return places

@@ -81,7 +81,7 @@ class StructureDescriptor(Descriptor):
 
         Parameters
         ----------
-        frames : structures, or :class:`Environments` of any cutoff
+        frames : structures, or :class:`Environments` of a cutoff from 1 Å on
         centers : None
             Whole structures are described, not chosen atoms of them.
         out : (n_structures, n_features) array, optional

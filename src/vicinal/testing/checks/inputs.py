@@ -39,12 +39,13 @@ def variant(descriptor: Descriptor, **parameters) -> Descriptor | None:
 def cutoffs(descriptor: Descriptor) -> list[float]:
     """The distances at which a neighbour may appear: the outermost, and parameters within it.
 
-    There are none where a sample is a whole structure, however large.
+    Where a sample is a whole structure there is no outermost one.
     """
     outer = float(descriptor.neighbor_cutoff)
     own = descriptor.get_params(deep=False).items()
     found = {v for k, v in own if k.split("_")[-1] == "cutoff" and isinstance(v, int | float)}
-    return sorted(({v for v in found if 0 < v < outer} | {outer}) - {np.inf})
+    inner = {v for v in found if 0 < v < outer}
+    return sorted(inner if descriptor.whole_structure else inner | {outer})
 
 
 def follows_pbc(descriptor: Descriptor) -> bool:
