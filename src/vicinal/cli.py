@@ -88,10 +88,10 @@ def list_descriptors() -> None:
     """List the descriptors."""
     from rich.table import Table
 
-    table = Table("name", "bodies", "density", "symmetry", "what it is")
+    table = Table("name", "a row is", "what it is")
     for entry in registry.ENTRIES:
-        symmetry = f"rank {entry.equivariant_rank}" if entry.equivariant_rank else "invariant"
-        table.add_row(entry.name, entry.body_order, entry.density, symmetry, entry.summary)
+        row = "an atom" if entry.locality.startswith("local") else "a structure"
+        table.add_row(entry.name, row, entry.summary)
     _console().print(table)
 
 
