@@ -66,8 +66,8 @@ public:
         for (int64_t x : o_.triples) need(0 <= x && size_t(x) < n_x, "so4: unknown density");
 
         layout_.each_half([&](int n, int k, int l, int) {
-            root_.push_back(T(std::exp(0.5L * (lgammal(l + 1) + lgammal(n - l + 1) - lgammal(k + 1) -
-                                               lgammal(n - k + 1)))));
+            auto f = [](int i) { return std::lgamma(static_cast<long double>(i + 1)); };
+            root_.push_back(T(std::exp((f(l) + f(n - l) - f(k) - f(n - k)) / 2)));
             fold_.push_back(2 * k < n ? T(2) : T(1));  // a row stands for two
         });
         for (int n1 = 0; n1 <= o_.n_max; ++n1)

@@ -264,6 +264,16 @@ def test_dicts_by_atomic_number_survive_json():
     assert np.array_equal(snap.compute(atoms).values, again.compute(atoms).values)
 
 
+def test_one_inner_switch_for_all_species():
+    atoms = build("cluster", SPECIES, 6, 3)
+    one = vc.SNAP(cutoff=3.0, j_max=1, inner_switch=[1.2, 0.3]).compute(atoms).values
+    each = dict.fromkeys(SPECIES, (1.2, 0.3))
+    assert np.array_equal(
+        one, vc.SNAP(cutoff=3.0, j_max=1, inner_switch=each).compute(atoms).values
+    )
+    assert not np.allclose(one, vc.SNAP(cutoff=3.0, j_max=1).compute(atoms).values)
+
+
 def test_rows_do_not_depend_on_their_neighbours_in_the_batch():
     """Centres share registers, but nothing else."""
     frames = [build(kind, SPECIES, n, n) for n, kind in enumerate(("bulk", "cluster", "tiny"), 5)]

@@ -80,7 +80,7 @@ class SO4Bispectrum(Descriptor):
     >>> import vicinal as vc
     >>> from ase.build import bulk
     >>> vc.SO4Bispectrum(cutoff=4.0, j_max=2).compute(bulk("NaCl", "rocksalt", a=5.64))
-    Features(2 samples x 64 features, float64)
+    Features(2 samples x 82 features, float64)
     """
 
     registry_name = "so4_bispectrum"
@@ -194,9 +194,9 @@ class SO4Bispectrum(Descriptor):
     @property
     def smoothness(self) -> float:
         """Continuous derivatives as a neighbour crosses the cutoff; -1 is a jump."""
-        smooth = get_cutoff_function(self.cutoff_function).smoothness
-        # theta' ~ 1/sqrt(cutoff - r) takes a derivative and a half away.
-        return smooth if self.angle_map == "linear" else min(smooth, 1)
+        # "arcsine" does not take any away: the k-th derivative of theta, (cutoff - r)^(1/2 - k),
+        # comes with f itself, which falls with the power smoothness + 1.
+        return get_cutoff_function(self.cutoff_function).smoothness
 
     def _validate(self) -> None:
         super()._validate()
