@@ -22,9 +22,9 @@ static RadialTable<T> table_from(nb::handle table) {
     return make_table<T>(edges, cells, nodes);
 }
 
-// See vicinal.correlate.grids.Grid; nodes [cells][3][width].
+// See vicinal.correlate.grids.Grid; nodes [cells][4][width].
 template <class T>
-static GridWindow<T> window_from(nb::handle grid, const array_in<double, nb::shape<-1, 3, -1>>& nodes) {
+static GridWindow<T> window_from(nb::handle grid, const array_in<double, nb::shape<-1, 4, -1>>& nodes) {
     const int n = nb::cast<int>(grid.attr("n")), left = nb::cast<int>(grid.attr("left"));
     const double min = nb::cast<double>(grid.attr("min")), step = nb::cast<double>(grid.attr("step"));
     const int cells = int(nodes.shape(0)), width = int(nodes.shape(2));
@@ -54,7 +54,7 @@ static void bind_grid_terms(nb::module_& m, const std::string& digits) {
           },
           nb::arg("table"));
     m.def(("pair_grid" + digits).c_str(),
-          [](nb::object grid, array_in<double, nb::shape<-1, 3, -1>> nodes,
+          [](nb::object grid, array_in<double, nb::shape<-1, 4, -1>> nodes,
              nb::object weight, int power, std::string kind,
              int n_species, array_in<int64_t> block, int64_t n_blocks) -> Made {
               PairTuples tuples(choice<Distance>(kind, {{"distance", Distance::distance},
@@ -68,7 +68,7 @@ static void bind_grid_terms(nb::module_& m, const std::string& digits) {
           nb::kw_only(), nb::arg("grid"), nb::arg("nodes"), nb::arg("weight"), nb::arg("power"),
           nb::arg("kind"), nb::arg("n_species"), nb::arg("block"), nb::arg("n_blocks"));
     m.def(("triple_grid" + digits).c_str(),
-          [](nb::object grid, array_in<double, nb::shape<-1, 3, -1>> nodes,
+          [](nb::object grid, array_in<double, nb::shape<-1, 4, -1>> nodes,
              nb::object weight, int power, std::string kind,
              std::string sides, bool triple_dipole, int n_species, array_in<int64_t> block,
              array_in<int64_t> end_block, int64_t n_blocks) -> Made {
@@ -86,7 +86,7 @@ static void bind_grid_terms(nb::module_& m, const std::string& digits) {
           nb::arg("kind"), nb::arg("sides"), nb::arg("triple_dipole"), nb::arg("n_species"),
           nb::arg("block"), nb::arg("end_block"), nb::arg("n_blocks"));
     m.def(("chain_grid" + digits).c_str(),
-          [](nb::object grid, array_in<double, nb::shape<-1, 3, -1>> nodes,
+          [](nb::object grid, array_in<double, nb::shape<-1, 4, -1>> nodes,
              nb::object weight, int power, std::string kind,
              int n_species, array_in<int64_t> block, int64_t n_blocks) -> Made {
               ChainTuples tuples(choice<Dihedral>(kind, {{"dihedral", Dihedral::dihedral},

@@ -3,7 +3,7 @@
 //     row[block][k] = sum_tuples w K(x_k - g)
 //
 // where g and the weight w are functions of the tuple, and the block follows from its species. K is
-// interpolated in g, from what it and its first two derivatives are at the nodes of a finer grid. That
+// interpolated in g, from what it and its first three derivatives are at the nodes of a finer grid. That
 // is linear: a tuple only adds to a few numbers of the two nodes beside it, and what nodes have
 // gathered is spread over the points in the end.
 #pragma once
@@ -19,72 +19,86 @@
 
 namespace vicinal {
 
-// Quintic Hermite interpolation of the kernel K in the place of its centre.
+// Hermite interpolation, of degree seven, of the kernel K in the place of its centre.
 template <class T>
 class GridWindow {
 public:
     using V = vec<T>;
     static constexpr int W = Simd<T>::width;
-    static constexpr int D = 4;  // numbers of a node: value, slope, curvature, and one unused
+    static constexpr int D = 4;  // numbers of a node: value, slope, and two more derivatives
 
-    // nodes [cells][3][width]: K about a centre at the offset c / cells from a point, at the points
-    // from the left-th before that one on, with its first two derivatives by the number of cells.
+    // nodes [cells][D][width]: K about a centre at the offset c / cells from a point, at the points
+    // from the left-th before that one on, with its derivatives by the number of cells.
     GridWindow(const double* nodes, int cells, int width, double min, double step, int n, int left)
-        : cells_(cells), n_(n), left_(left), lanes_(padded<T>(width)), min_(min),
-          per_cell_(cells / step), nodes_(size_t(cells) * 3 * lanes_) {
-        for (int k = 0; k < 3 * cells; ++k)
+        : cells_(cells), n_(n), left_(left), lanes_(padded<T>(width)), min_(min), per_step_(1 / step),
+          nodes_(size_t(cells) * D * lanes_) {
+        for (int k = 0; k < D * cells; ++k)
             for (int m = 0; m < width; ++m) nodes_[size_t(k) * lanes_ + m] = T(nodes[k * width + m]);
     }
 
     int n() const { return n_; }
-    double per_cell() const { return per_cell_; }
+    double per_cell() const { return per_step_ * cells_; }
     // From where a centre reaches the first point, to where it reaches the last.
     int64_t n_nodes() const { return int64_t(n_ + 2 * left_ + 1) * cells_ + 1; }
     // A row has room on both sides, for windows that stick out.
     int stride() const { return n_ + 2 * lanes_; }
     int lanes() const { return lanes_; }
 
+    // A node: the point below, counted from the first that matters, and the cell.
+    struct Node {
+        int32_t point, cell;
+    };
     struct Place {
-        int64_t node;  // the left one of two
-        double t;      // from there to the next, in [0, 1)
+        Node node;  // the left one of two
+        double t;   // from there to the next, in [0, 1]
     };
     // False where no point is near enough.
     bool place(double g, Place& place) const {
-        const double u = (g - min_) * per_cell_ + double(left_ + 1) * cells_;
-        if (!(u >= 0 && u < double(n_nodes() - 1))) return false;
-        place.node = int64_t(u), place.t = u - double(place.node);
+        const double u = (g - min_) * per_step_ + double(left_ + 1);
+        if (!(u >= 0 && u < double(n_ + 2 * left_ + 1))) return false;
+        place.node.point = int32_t(u);
+        const double cell = (u - place.node.point) * cells_;
+        place.node.cell = std::min(int32_t(cell), int32_t(cells_ - 1));
+        place.t = cell - place.node.cell;
         return true;
     }
-    // Where a node's window begins in a row.
-    int64_t start(int64_t node) const { return node / cells_ - 2 * left_ - 1 + lanes_; }
-
-    // Shares of the two nodes in K; by the cell, in its derivative.
-    static void shares(double t, double* h) {
-        const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t, w = 10 * t3 - 15 * t4 + 6 * t5;
-        h[0] = 1 - w, h[1] = t - 6 * t3 + 8 * t4 - 3 * t5, h[2] = 0.5 * (t2 - 3 * t3 + 3 * t4 - t5);
-        h[4] = w, h[5] = -4 * t3 + 7 * t4 - 3 * t5, h[6] = 0.5 * t3 - t4 + 0.5 * t5;
-        h[3] = h[7] = 0;
+    Node next(Node node) const {
+        return node.cell + 1 < cells_ ? Node{node.point, node.cell + 1} : Node{node.point + 1, 0};
     }
+    int64_t number(Node node) const { return int64_t(node.point) * cells_ + node.cell; }
+    // Where a node's window begins in a row.
+    int64_t start(Node node) const { return node.point - 2 * left_ - 1 + lanes_; }
+
+    // Shares of the two nodes in K: Hermite's polynomials, all at once.
+    static void shares(double t, double* h) {
+        for (int d = 0; d < 2 * D; ++d) h[d] = hermite_[7][d];
+        for (int k = 6; k >= 0; --k)
+            for (int d = 0; d < 2 * D; ++d) h[d] = h[d] * t + hermite_[k][d];
+    }
+    // And in its derivative by the cell.
     static void slopes(double t, double* h) {
-        const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, w = 30 * (t2 - 2 * t3 + t4);
-        h[0] = -w, h[1] = 1 - 18 * t2 + 32 * t3 - 15 * t4;
-        h[2] = 0.5 * (2 * t - 9 * t2 + 12 * t3 - 5 * t4);
-        h[4] = w, h[5] = -12 * t2 + 28 * t3 - 15 * t4, h[6] = 1.5 * t2 - 4 * t3 + 2.5 * t4;
-        h[3] = h[7] = 0;
+        for (int d = 0; d < 2 * D; ++d) h[d] = 7 * hermite_[7][d];
+        for (int k = 6; k > 0; --k)
+            for (int d = 0; d < 2 * D; ++d) h[d] = h[d] * t + k * hermite_[k][d];
     }
 
     // row += what a node has gathered.
-    void spread(int64_t node, const T* gathered, T* row) const {
-        const T* K = nodes_.get() + size_t(node % cells_) * 3 * lanes_;
-        const V a = splat(gathered[0]), b = splat(gathered[1]), c = splat(gathered[2]);
+    void spread(Node node, const T* gathered, T* row) const {
+        const T* K = functions(node);
+        const V a = splat(gathered[0]), b = splat(gathered[1]), c = splat(gathered[2]),
+                d = splat(gathered[3]);
         for (int k = 0; k < lanes_; k += W)
-            store<T>(row + k, load(row + k) + a * load(K + k) + b * load(K + lanes_ + k) +
-                                  c * load(K + 2 * lanes_ + k));
+            store<T>(row + k, load(row + k) +
+                                  (a * load(K + k) + b * load(K + lanes_ + k)) +
+                                  (c * load(K + 2 * lanes_ + k) + d * load(K + 3 * lanes_ + k)));
     }
     // The reverse: products of a node's functions with a row.
-    void gather(int64_t node, const T* row, T* products) const {
-        const T* K = nodes_.get() + size_t(node % cells_) * 3 * lanes_;
-        for (int d = 0; d < 3; ++d) products[d] = dot(K + d * lanes_, row, lanes_);
+    void gather(Node node, const T* row, T* products) const {
+        const T* K = functions(node);
+        V sums[D] = {};
+        for (int k = 0; k < lanes_; k += W)
+            for (int d = 0; d < D; ++d) sums[d] += load(row + k) * load(K + d * lanes_ + k);
+        for (int d = 0; d < D; ++d) products[d] = sum<T>(sums[d]);
     }
 
     void pad(const T* rows, int64_t n_blocks, T* padded) const {
@@ -98,8 +112,21 @@ public:
     }
 
 private:
+    const T* functions(Node node) const { return nodes_.get() + size_t(node.cell) * D * lanes_; }
+
+    // By power of t: value, slope and two more derivatives at t = 0, the same at t = 1.
+    static constexpr double hermite_[8][2 * D] = {
+        {1, 0, 0, 0, 0, 0, 0, 0},
+        {0, 1, 0, 0, 0, 0, 0, 0},
+        {0, 0, 1. / 2, 0, 0, 0, 0, 0},
+        {0, 0, 0, 1. / 6, 0, 0, 0, 0},
+        {-35, -20, -5, -2. / 3, 35, -15, 5. / 2, -1. / 6},
+        {84, 45, 10, 1, -84, 39, -7, 1. / 2},
+        {-70, -36, -15. / 2, -2. / 3, 70, -34, 13. / 2, -1. / 2},
+        {20, 10, 2, 1. / 6, -20, 10, -2, 1. / 6}};
+
     int cells_, n_, left_, lanes_;
-    double min_, per_cell_;
+    double min_, per_step_;
     Buffer<T> nodes_;
 };
 
@@ -108,6 +135,7 @@ private:
 template <class T>
 class GridNodes {
 public:
+    using Node = typename GridWindow<T>::Node;
     static constexpr int D = GridWindow<T>::D;
 
     GridNodes(const GridWindow<T>& window, int64_t n_blocks)
@@ -117,37 +145,34 @@ public:
 
     Buffer<T> rows;  // [block][stride]
 
-    // The numbers of a node, and behind them those of the next one.
-    T* at(int64_t block, int64_t node) { return numbers_.get() + (block * window_.n_nodes() + node) * D; }
-
-    // To gather: zero when first asked for.
-    T* gathering(int64_t block, int64_t node) {
-        for (int64_t q = node; q < node + 2; ++q) touch(block, q);
-        return at(block, node);
+    // Numbers to gather in, of a node and behind them of the next one: zero when first asked for.
+    T* gathering(int64_t block, Node node) {
+        touch(block, node), touch(block, window_.next(node));
+        return at({block, node});
     }
     // Spreads over the rows what has been gathered, and forgets it.
     void spread() {
-        for (const Node& one : list_) {
-            T* gathered = at(one.block, one.node);
-            window_.spread(one.node, gathered, row(one));
-            std::fill(gathered, gathered + D, T(0));
-        }
+        for (const Touched& one : list_) window_.spread(one.node, at(one), row(one));
         forget();
     }
     // Products of the functions of two nodes with the rows; only once for each node.
-    const T* products(int64_t block, int64_t node) {
-        for (int64_t q = node; q < node + 2; ++q)
-            if (touch(block, q)) window_.gather(q, row(list_.back()), at(block, q));
-        return at(block, node);
+    const T* products(int64_t block, Node node) {
+        for (const Node one : {node, window_.next(node)})
+            if (touch(block, one)) window_.gather(one, row({block, one}), at({block, one}));
+        return at({block, node});
     }
-    void forget_products() {
-        for (const Node& one : list_) std::fill_n(at(one.block, one.node), D, T(0));
-        forget();
+    void forget() {
+        for (const Touched& one : list_) {
+            touched_.get()[number(one)] = 0;
+            std::fill_n(at(one), D, T(0));
+        }
+        list_.clear();
     }
 
 private:
-    struct Node {
-        int64_t block, node;
+    struct Touched {
+        int64_t block;
+        Node node;
     };
     struct Free {
         void operator()(void* p) const { std::free(p); }
@@ -159,25 +184,25 @@ private:
         return std::unique_ptr<U, Free>(data);
     }
 
-    T* row(const Node& one) {
+    int64_t number(const Touched& one) const {
+        return one.block * window_.n_nodes() + window_.number(one.node);
+    }
+    T* at(const Touched& one) { return numbers_.get() + number(one) * D; }
+    T* row(const Touched& one) {
         return rows.get() + one.block * window_.stride() + window_.start(one.node);
     }
-    bool touch(int64_t block, int64_t node) {
-        char& flag = touched_.get()[block * window_.n_nodes() + node];
+    bool touch(int64_t block, Node node) {
+        char& flag = touched_.get()[number({block, node})];
         if (flag) return false;
         flag = 1;
         list_.push_back({block, node});
         return true;
     }
-    void forget() {
-        for (const Node& one : list_) touched_.get()[one.block * window_.n_nodes() + one.node] = 0;
-        list_.clear();
-    }
 
     const GridWindow<T>& window_;
     std::unique_ptr<T, Free> numbers_;
     std::unique_ptr<char, Free> touched_;
-    std::vector<Node> list_;
+    std::vector<Touched> list_;
 };
 
 // w(x) = table(x) / x^power; nothing from the end of the table on.
@@ -270,7 +295,7 @@ public:
                 scaled(by_g, t.dg[v], to), scaled(by_w, t.dw[v], to);
             }
         });
-        s.nodes.forget_products();
+        s.nodes.forget();
     }
 
     void tangent(const Sample& sample, typename Term<T>::Scratch& any, const double* tangent,
@@ -304,12 +329,12 @@ public:
                     const double dg = t.w * window_.per_cell() * t.dg[v][a], dw = t.dw[v][a];
                     T numbers[2 * D];
                     for (int d = 0; d < 2 * D; ++d) numbers[d] = T(dw * h[d] + dg * dh[d]);
+                    const auto next = window_.next(at.node);
                     const int64_t first = window_.start(at.node);
-                    const int64_t last = window_.start(at.node + 1) + window_.lanes();
+                    const int64_t last = window_.start(next) + window_.lanes();
                     std::fill(window.get() + first, window.get() + last, T(0));
-                    for (int q = 0; q < 2; ++q)
-                        window_.spread(at.node + q, numbers + q * D,
-                                       window.get() + window_.start(at.node + q));
+                    window_.spread(at.node, numbers, window.get() + first);
+                    window_.spread(next, numbers + D, window.get() + window_.start(next));
                     const int64_t pair = s.neighbors.selected[t.neighbor[v]] - sample.base;
                     T* row = J + (pair * 3 + a) * stride + t.block * window_.n();
                     const int64_t margin = window_.lanes();
@@ -398,7 +423,7 @@ class TripleTuples {
 public:
     static constexpr int vectors = 2;
     struct Work {
-        std::vector<double> c2, w, dw;
+        std::vector<double> x, y, z, c, w, dw;
     };
     TripleTuples(Angle kind, Sides sides, bool triple_dipole, Weight weight, int n_species,
                  std::vector<int64_t> vertex_block, std::vector<int64_t> end_block)
@@ -421,20 +446,22 @@ public:
     template <bool Slopes, class F>
     void each(const Neighbors<double>& n, Work& work, const F& f) const {
         const double end = weight_.end();
-        for (auto* v : {&work.c2, &work.w, &work.dw}) v->resize(n.size);
+        for (auto* v : {&work.x, &work.y, &work.z, &work.c, &work.w, &work.dw}) v->resize(n.size);
+        double *x = work.x.data(), *y = work.y.data(), *z = work.z.data(), *side = work.c.data();
+        for (int j = 0; j < n.size; ++j)
+            x[j] = n.r[j] * n.x[j], y[j] = n.r[j] * n.y[j], z[j] = n.r[j] * n.z[j];
         if (sides_ != Sides::perimeter)
             for (int j = 0; j < n.size; ++j)
                 work.w[j] = n.r[j] < end ? weight_.at<Slopes>(n.r[j], work.dw[j]) : (work.dw[j] = 0);
         Triangle t;
         for (int j = 0; j < n.size; ++j) {
-            const double a = n.r[j], x = a * n.x[j], y = a * n.y[j], z = a * n.z[j];
+            const double a = n.r[j];
             for (int k = j + 1; k < n.size; ++k) {
-                const double dx = x - n.r[k] * n.x[k], dy = y - n.r[k] * n.y[k],
-                             dz = z - n.r[k] * n.z[k];
-                work.c2[k] = dx * dx + dy * dy + dz * dz;
+                const double dx = x[j] - x[k], dy = y[j] - y[k], dz = z[j] - z[k];
+                side[k] = std::sqrt(dx * dx + dy * dy + dz * dz);
             }
             for (int k = j + 1; k < n.size; ++k) {
-                const double b = n.r[k], c = std::sqrt(work.c2[k]);
+                const double b = n.r[k], c = side[k];
                 if (sides_ == Sides::perimeter && !(a + b + c < end)) continue;
                 if (sides_ == Sides::all && !(c < end)) continue;
                 t.neighbor[0] = j, t.neighbor[1] = k;
