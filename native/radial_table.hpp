@@ -61,8 +61,8 @@ public:
         };
         for (int first = 0; first < n; first += W) {
             const int count = n - first < W ? n - first : W;
-            double place[W] = {};
-            std::copy_n(r + first, count, place);
+            double place[W];
+            for (int i = 0; i < W; ++i) place[i] = r[first + std::min(i, count - 1)];
             locate(place, left, t, h);
             rows(count, R, [&](int i, double* one) { values(t[i], one); });
             if (dR) rows(count, dR, [&](int i, double* one) { slopes(t[i], h[i], one); });

@@ -49,9 +49,19 @@ inline vec<T> splat(T x) {
 }
 template <class T>
 inline T sum(vec<T> v) {
-    T s = 0;
-    for (int i = 0; i < Simd<T>::width; ++i) s += v[i];
-    return s;
+    // Adds the upper half to the lower, and so on.
+    constexpr int W = Simd<T>::width;
+    auto fold = [&]<int H>(std::integral_constant<int, H>) {
+        auto with = [&]<int... k>(std::integer_sequence<int, k...>) {
+            v += __builtin_shufflevector(v, v, (k ^ H)...);
+        };
+        with(std::make_integer_sequence<int, W>{});
+    };
+    if constexpr (W >= 16) fold(std::integral_constant<int, 8>{});
+    if constexpr (W >= 8) fold(std::integral_constant<int, 4>{});
+    if constexpr (W >= 4) fold(std::integral_constant<int, 2>{});
+    if constexpr (W >= 2) fold(std::integral_constant<int, 1>{});
+    return v[0];
 }
 
 // Copies past the caches, for output larger than they are: an ordinary store first reads the line

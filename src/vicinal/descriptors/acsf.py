@@ -42,7 +42,9 @@ class ACSF(Descriptor):
         all: ``shifted(8, cutoff)``, and G4 of eta 0.01, zeta 1 and 4, lambda ±1.
     g3 : list of kappa, optional
         In Å⁻¹.
-    g4, g5 : list of (eta, zeta, lambda) or (eta, zeta, lambda, r_s), optional
+    g4 : list of (eta, zeta, lambda) or (eta, zeta, lambda, r_s), optional
+        zeta at least 1, lambda from -1 to 1.
+    g5 : list of (eta, zeta, lambda) or (eta, zeta, lambda, r_s), optional
     functions : list of dict, optional
         Any functions, as ``{"type": "G2", "eta": 0.5, "rs": 1.0, "center": "O", "neighbors":
         ["H"], "cutoff": 4.0}``. Keys are ``eta, rs, kappa, zeta, lambda`` as the type wants them;

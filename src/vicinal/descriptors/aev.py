@@ -34,9 +34,12 @@ class AEV(Descriptor):
         R_c, of the radial part.
     angular_cutoff : float, Å
         R_A, at most ``cutoff``.
-    radial_eta, angular_eta : float, Å⁻²
-    radial_shifts, angular_shifts : int or list of float, Å
-        r_s; a number stands for so many from ``start`` on, evenly, the cutoff excluded.
+    radial_eta : float, Å⁻²
+    angular_eta : float, Å⁻²
+    radial_shifts : int or list of float, Å
+        r_s of R; a number stands for so many from ``start`` on, evenly, the cutoff excluded.
+    angular_shifts : int or list of float, Å
+        r_s of A, likewise.
     start : float, Å
     angular_sections : int or list of float, radians
         θ_s; a number n for π/2n, 3π/2n, ...

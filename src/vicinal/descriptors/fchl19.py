@@ -34,17 +34,23 @@ class FCHL19(Descriptor):
 
     Parameters
     ----------
-    cutoff, angular_cutoff : float, Å
-        Of G2 and of G3; f_c is a cosine.
-    n_two_body, n_three_body : int
-        Numbers of R_k.
+    cutoff : float, Å
+        Of G2; f_c is a cosine.
+    angular_cutoff : float, Å
+        Of G3.
+    n_two_body : int
+        Number of R_k in G2.
+    n_three_body : int
+        Number of R_k in G3.
     n_fourier : int
-        Numbers of o.
+        Number of o.
     eta2 : float, Å²
     eta3 : float, Å⁻²
     zeta : float
-    two_body_decay, three_body_decay : float
-        N2, N3.
+    two_body_decay : float
+        N2.
+    three_body_decay : float
+        N3.
     three_body_weight : float
         c3.
     species : list of symbols or atomic numbers, optional
