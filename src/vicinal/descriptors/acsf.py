@@ -37,14 +37,16 @@ class ACSF(Descriptor):
     cutoff : float, Å
         Reach of the neighbour list, and R_c of every function that has none of its own.
     g1 : bool
+        One for each species.
     g2 : list of (eta, r_s), optional
         eta in Å⁻², r_s in Å. :meth:`centered` and :meth:`shifted` make sets. With no function at
         all: ``shifted(8, cutoff)``, and G4 of eta 0.01, zeta 1 and 4, lambda ±1.
     g3 : list of kappa, optional
         In Å⁻¹.
     g4 : list of (eta, zeta, lambda) or (eta, zeta, lambda, r_s), optional
-        zeta at least 1, lambda from -1 to 1.
+        eta and r_s as for G2, zeta at least 1, lambda from -1 to 1.
     g5 : list of (eta, zeta, lambda) or (eta, zeta, lambda, r_s), optional
+        Likewise.
     functions : list of dict, optional
         Any functions, as ``{"type": "G2", "eta": 0.5, "rs": 1.0, "center": "O", "neighbors":
         ["H"], "cutoff": 4.0}``. Keys are ``eta, rs, kappa, zeta, lambda`` as the type wants them;
@@ -75,7 +77,9 @@ class ACSF(Descriptor):
     accuracy : float
         Largest error of the tabulated factors, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----

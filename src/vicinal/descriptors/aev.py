@@ -35,15 +35,19 @@ class AEV(Descriptor):
     angular_cutoff : float, Å
         R_A, at most ``cutoff``.
     radial_eta : float, Å⁻²
+        η_R.
     angular_eta : float, Å⁻²
+        η_A.
     radial_shifts : int or list of float, Å
         r_s of R; a number stands for so many from ``start`` on, evenly, the cutoff excluded.
     angular_shifts : int or list of float, Å
         r_s of A, likewise.
     start : float, Å
+        The first r_s of both grids, where they are given as numbers.
     angular_sections : int or list of float, radians
         θ_s; a number n for π/2n, 3π/2n, ...
     zeta : float
+        At least 1.
     cutoff_function : str
         "cosine", or another without parameters, as in :class:`~vicinal.ACSF`.
     species : list of symbols or atomic numbers, optional
@@ -57,7 +61,9 @@ class AEV(Descriptor):
     accuracy : float
         Largest error of the tabulated factors, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----

@@ -45,8 +45,11 @@ class FCHL19(Descriptor):
     n_fourier : int
         Number of o.
     eta2 : float, Å²
+        Width of the log-normal functions.
     eta3 : float, Å⁻²
+        Width of the Gaussians of the mean distance.
     zeta : float
+        Damping of the Fourier series.
     two_body_decay : float
         N2.
     three_body_decay : float
@@ -62,7 +65,9 @@ class FCHL19(Descriptor):
     accuracy : float
         Largest error of the tabulated factors, relative to their largest value.
     dtype : "float64" or "float32"
+        Type of the values, in which they are really computed.
     n_threads : int, optional
+        All available cores by default. Results do not depend on it.
 
     Notes
     -----
