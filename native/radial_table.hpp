@@ -22,6 +22,8 @@ public:
         : row_(functions * padded<T>(n_max)), end_(edges[n_segments]) {
         int64_t first = 0;
         for (int s = 0; s < n_segments; ++s) {
+            if (cells[s] < 1 || !(edges[s] < edges[s + 1]))
+                throw std::invalid_argument("radial table: segments without extent");
             segments_.push_back({edges[s], cells[s] / (edges[s + 1] - edges[s]), first, cells[s]});
             first += cells[s] + 1;
         }
@@ -76,8 +78,7 @@ private:
         while (s > 0 && r < segments_[s].start) --s;
         const Segment& g = segments_[s];
         const double u = (r - g.start) * g.per_length;
-        int64_t cell = int64_t(u);
-        if (cell > g.cells - 1) cell = g.cells - 1;
+        const int64_t cell = std::clamp(int64_t(u), int64_t(0), g.cells - 1);
         t = u - double(cell), h = g.per_length;
         return nodes_.get() + size_t(g.first + cell) * 3 * row_;
     }
@@ -93,7 +94,7 @@ private:
         int64_t cell[W];
         for (int i = 0; i < W; ++i) {
             const double u = (r[i] - g.start) * g.per_length;
-            cell[i] = std::min(int64_t(u), g.cells - 1);
+            cell[i] = std::clamp(int64_t(u), int64_t(0), g.cells - 1);
             t[i] = u - double(cell[i]), h[i] = g.per_length;
         }
         for (int i = 0; i < W; ++i) left[i] = nodes_.get() + cell[i] * step;

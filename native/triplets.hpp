@@ -46,6 +46,7 @@ public:
              std::vector<double> weight)
         : f_(std::move(factors)), n_species_(n_species), n_blocks_(n_blocks),
           n_angle_(f_.paired ? 1 : f_.n_angle), block_(std::move(block)), weight_(std::move(weight)) {
+        if (n_species < 1 || n_blocks < 0) throw std::invalid_argument("triplets: no species");
         const size_t n = size_t(n_species) * n_species * n_species;
         if (block_.size() != n || weight_.size() != n)
             throw std::invalid_argument("triplets: one block and weight for each three species");
