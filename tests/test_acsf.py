@@ -101,6 +101,14 @@ def fade(f, r):
     }[f.get("cutoff_function", "cosine")]()
 
 
+def window(f, x, low, high, asymmetric=False):
+    """A compact function: the cutoff function to both sides of the middle."""
+    x = abs(x - (low + high) / 2) / ((high - low) / 2)
+    if x >= 1:
+        return 0.0
+    return fade({"cutoff": 1.0, **f}, x * (2 - x) if asymmetric else x)
+
+
 def function(f, center, vectors, numbers):
     """One symmetry function of one environment."""
     if f.get("center") not in (None, center):
@@ -108,9 +116,13 @@ def function(f, center, vectors, numbers):
     r = np.linalg.norm(vectors, axis=1)
     wanted = f.get("neighbors")
     total = 0.0
-    if f["type"] in ("G1", "G2", "G3"):
+    compact = [f.get("low"), f.get("high"), f.get("asymmetric", False)]
+    if f["type"] in ("G1", "G2", "G3", "P2"):
         for j in range(len(r)):
             if wanted is None or [numbers[j]] == list(wanted):
+                if f["type"] == "P2":
+                    total += (1 if wanted else numbers[j]) * window(f, r[j], *compact)
+                    continue
                 value = {
                     "G1": lambda j: 1.0,
                     "G2": lambda j: np.exp(-f["eta"] * (r[j] - f.get("rs", 0)) ** 2),
@@ -123,8 +135,14 @@ def function(f, center, vectors, numbers):
             continue
         cosine = np.clip(vectors[j] @ vectors[k] / (r[j] * r[k]), -1, 1)
         sides = [r[j], r[k]]
-        if f["type"] == "G4":
+        if f["type"] in ("G4", "P4"):
             sides.append(np.linalg.norm(vectors[j] - vectors[k]))
+        if f["type"] in ("P4", "P5"):
+            value = window(f, np.degrees(np.arccos(cosine)), f["angle_low"], f["angle_high"])
+            for side in sides:
+                value *= window(f, side, *compact)
+            total += (1 if wanted else numbers[j] * numbers[k]) * value
+            continue
         value = 2 ** (1 - f["zeta"]) * (1 + f["lambda"] * cosine) ** f["zeta"]
         for side in sides:
             value *= np.exp(-f["eta"] * (side - f.get("rs", 0)) ** 2) * fade(f, side)
@@ -204,6 +222,33 @@ def test_against_the_formulas(settings, g5_by):
         expected = slow(columns(3.6, settings), atoms, 3.6)
         np.testing.assert_allclose(acsf.compute(atoms).values, expected, rtol=1e-9, atol=1e-9)
     assert np.abs(expected).max(axis=0).min() >= 0 and np.abs(expected).max() > 0.1
+
+
+COMPACT = [
+    {"type": "P2", "low": -3.0, "high": 3.0, "neighbors": [1]},
+    {"type": "P2", "low": 0.5, "high": 3.4, "asymmetric": True, "weighted": True},
+    {"type": "P4", "low": -3.5, "high": 3.5, "angle_low": -90.0, "angle_high": 90.0,
+     "neighbors": [1, 6]},
+    {"type": "P4", "low": 0.2, "high": 3.2, "angle_low": 40.0, "angle_high": 170.0,
+     "weighted": True, "asymmetric": True},
+    {"type": "P5", "low": -3.5, "high": 3.5, "angle_low": 0.0, "angle_high": 360.0, "center": 8,
+     "weighted": True, "cutoff_function": "poly3"},
+    {"type": "P5", "low": -3.0, "high": 3.0, "angle_low": 30.0, "angle_high": 120.0,
+     "neighbors": [1, 1]},
+]  # fmt: skip
+
+
+class TestACSFCompact(SmallACSF):
+    parameters = {"functions": COMPACT, "cutoff_function": "poly2"}
+
+
+@pytest.mark.parametrize("kind", ["cluster", "skewed", "tiny"])
+def test_compact_functions_against_the_formula(kind):
+    atoms = build(kind, (1, 6, 8), 7, seed=6)
+    functions = [{"cutoff_function": "poly2"} | f for f in COMPACT]
+    acsf = ACSF(cutoff=3.5, functions=functions, species=SPECIES, accuracy=1e-12)
+    expected = slow(functions, atoms, 3.5)
+    np.testing.assert_allclose(acsf.compute(atoms).values, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_names_say_what_columns_are():
@@ -368,7 +413,7 @@ def test_n2p2_from_a_file(tmp_path):
     for text, message in {
         "elements H\n": "lacks",
         "elements H\nsymfunction_short H 2 H 0.1\n": "line 2",
-        "elements H\nsymfunction_short H 22 H H 0.1\n": "type 22",
+        "elements H\nsymfunction_short H 26 H H 0.1\n": "type 26",
         "elements H\ncutoff_type 9\nsymfunction_short H 2 H 0.1 0 6\n": "cutoff_type 9",
     }.items():
         with pytest.raises(ParameterError, match=message):
@@ -412,6 +457,10 @@ def test_sets_of_parameters():
         ({"functions": [{"type": "G2", "eta": 1, "center": "Xx"}]}, "Xx"),
         ({"functions": [{"type": "G2", "eta": 1, "center": "Au"}], "species": ["H"]}, "Au"),
         ({"functions": [{"type": "G1", "neighbors": "H", "weighted": True}]}, "weighted"),
+        ({"functions": [{"type": "P2", "low": 1.0}]}, "high"),
+        ({"functions": [{"type": "P2", "low": 2.0, "high": 1.0}]}, "low"),
+        ({"functions": [{"type": "P2", "low": 2.0, "high": 7.0}]}, "cutoff of 7"),
+        ({"g2": [{"eta": 1.0, "asymmetric": True}]}, "asymmetric"),
         ({"periodic": True}, "periodic"),
         ({"accuracy": 0}, "accuracy"),
     ],

@@ -21,7 +21,9 @@ N2P2 = {  # structures, and atoms of each
     "Cu2S_PBE": (1, 8),
     "H2O_RPBE-D3": (1, 10),
     "LJ": (2, 2),
-    "QM9_wacsf": (4, 30),
+    "QM9_wacsf": (3, 12),
+    "QM9": (2, 8),
+    "Ethylbenzene_SCAN": (1, 2),
 }
 DSCRIBE = ("ethanol_rattled", "Si2_triclinic", "NaCl_8", "InP_antisite")
 AMP = ("ethanol_rattled", "Si2_triclinic", "NaCl_8")

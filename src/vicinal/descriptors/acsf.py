@@ -52,8 +52,11 @@ class ACSF(Descriptor):
         ["H"], "cutoff": 4.0}``. Keys are ``eta, rs, kappa, zeta, lambda`` as the type wants them;
         and where it is to differ from the parameters of these names, ``cutoff`` (not more than that
         of the descriptor), ``cutoff_function, inner_cutoff, gamma, weighted``; ``center`` (all by
-        default) and ``neighbors`` (each species, or pair of them, by default). Entries of g1 to g5
-        may be such dictionaries too, without type.
+        default) and ``neighbors`` (each species, or pair of them, by default). Entries of g2 to
+        g5 may be such dictionaries too, without type. Types "P2", "P4", "P5" are n2p2's compact
+        functions (its 20, 21, 22): instead of Gaussian and cutoff, the cutoff function to both
+        sides of the middle of ``low`` and ``high`` (Å); instead of the power of the cosine, that of
+        ``angle_low`` and ``angle_high`` (degrees); with ``asymmetric``, of x (2 - x) in distances.
     weighted : bool
         Sum over all species with weights Z_j and Z_j Z_k.
     cutoff_function : str or None
@@ -93,6 +96,7 @@ class ACSF(Descriptor):
     J. Behler, M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007).
     J. Behler, J. Chem. Phys. 134, 074106 (2011).
     Weighted: M. Gastegger et al., J. Chem. Phys. 148, 241709 (2018).
+    Compact: M. P. Bircher, A. Singraber, C. Dellago, Mach. Learn.: Sci. Technol. 2, 035026 (2021).
 
     Examples
     --------
@@ -175,7 +179,8 @@ class ACSF(Descriptor):
     def from_n2p2(cls, source, length_unit="bohr", **parameters) -> ACSF:
         """The symmetry functions of an ``input.nn`` of n2p2 or RuNNer, a path or its text.
 
-        Types 2, 3, 9, 12 and 13. ``acsf.columns("O")`` are those of oxygen, in n2p2's order.
+        Types 2, 3, 9, 12, 13 and 20 to 25. ``acsf.columns("O")`` are those of oxygen, in n2p2's
+        order.
         ``length_unit``: that of the file, "bohr", "angstrom", or its length in Å. Values are the
         same numbers, not scaled.
         """

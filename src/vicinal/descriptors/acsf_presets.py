@@ -14,7 +14,10 @@ from vicinal.errors import FileError, ParameterError
 #: n2p2's ``cutoff_type``; Singraber, Behler, Dellago, J. Chem. Theory Comput. 15, 1827 (2019).
 _N2P2_CUTOFFS = (None, "cosine", "tanh", "tanh_one", "exponential", "poly1", "poly2", "poly3",
                  "poly4")  # fmt: skip
-_N2P2_TYPES = {2: "G2", 3: "G4", 9: "G5", 12: "G2", 13: "G4"}
+_N2P2_TYPES = {2: "G2", 3: "G4", 9: "G5", 12: "G2", 13: "G4", 20: "P2", 21: "P4", 22: "P5",
+               23: "P2", 24: "P4", 25: "P5"}  # fmt: skip
+_N2P2_WEIGHTED = (12, 13, 23, 24, 25)
+_N2P2_CORES = {"p1": "poly1", "p2": "poly2", "p3": "poly3", "p4": "poly4", "e": "exponential"}
 
 
 def centered(n: int, cutoff: float, start: float = 0.5, stop: float | None = None) -> list:
@@ -134,7 +137,7 @@ def parse_n2p2(source, length_unit="bohr") -> dict:
                 found.append(_n2p2_function(words[1:], unit))
         except ParameterError:
             raise
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, KeyError):
             raise ParameterError(f"line {number} of the input.nn makes no sense: {line}") from None
     if not species or not found:
         raise ParameterError("not an input.nn: it lacks elements, or symmetry functions")
@@ -145,7 +148,7 @@ def parse_n2p2(source, length_unit="bohr") -> dict:
     # n2p2 gives its "tanh" no inner part.
     inner = float(cutoff_type[1]) if len(cutoff_type) > 1 and kind != 2 else 0.0
     return {
-        "cutoff": max(f["cutoff"] for f in found),
+        "cutoff": max(f.get("cutoff", f.get("high")) for f in found),
         "cutoff_function": _N2P2_CUTOFFS[kind],
         "inner_cutoff": inner,
         "functions": found,
@@ -157,14 +160,23 @@ def _n2p2_function(words: list[str], unit: float) -> dict:
     center, kind = words[0], int(words[1])
     if kind not in _N2P2_TYPES:
         raise ParameterError(
-            f"symmetry functions of type {kind} are not there, only types 2, 3, 9, 12 and 13"
+            f"symmetry functions of type {kind} are not there, only types "
+            f"{', '.join(map(str, _N2P2_TYPES))}"
         )
     f = {"type": _N2P2_TYPES[kind], "center": center}
-    n_neighbors = {2: 1, 3: 2, 9: 2}.get(kind, 0)
+    n_neighbors = 0 if kind in _N2P2_WEIGHTED else 1 if f["type"] in ("G2", "P2") else 2
     if n_neighbors:
         f["neighbors"] = words[2 : 2 + n_neighbors]
     else:
         f["weighted"] = True
+    if kind >= 20:
+        *limits, core = words[2 + n_neighbors :]
+        f["cutoff_function"] = _N2P2_CORES[core.removesuffix("a")]
+        f["asymmetric"] = core.endswith("a")
+        f["inner_cutoff"] = 0.0
+        names = ("low", "high", "angle_low", "angle_high")[: 2 if f["type"] == "P2" else 4]
+        f |= dict(zip(names, map(float, limits), strict=True))
+        return f | {"low": f["low"] * unit, "high": f["high"] * unit}
     numbers = [float(w) for w in words[2 + n_neighbors :]]
     if kind in (2, 12):
         eta, rs, cutoff = numbers
@@ -177,14 +189,21 @@ def _n2p2_function(words: list[str], unit: float) -> dict:
 
 def _n2p2_order(f: dict) -> tuple:
     """By centre; then as n2p2 sorts."""
-    kind = {"G2": 2, "G4": 3, "G5": 9}[f["type"]] + (10 if f.get("weighted") else 0)
+    weighted = f.get("weighted", False)
+    kind = next(
+        k for k, t in _N2P2_TYPES.items() if t == f["type"] and (k in _N2P2_WEIGHTED) == weighted
+    )
     neighbors = sorted(species_numbers(one)[0] for one in f.get("neighbors", ()))
     return (
         species_numbers(f["center"])[0],
         kind,
-        f["cutoff"],
-        f["eta"],
-        f["rs"],
+        f.get("cutoff_function", ""),
+        f.get("asymmetric", False),
+        neighbors if kind >= 20 else [],
+        f.get("cutoff", f.get("high")),
+        f.get("eta", f.get("low")),
+        f.get("rs", f.get("angle_low", 0.0)),
+        f.get("angle_high", 0.0),
         f.get("zeta", 0.0),
         f.get("lambda", 0.0),
         neighbors,

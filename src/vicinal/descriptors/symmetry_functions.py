@@ -22,7 +22,7 @@ from vicinal.correlate.triplets import triplets
 from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
 from vicinal.errors import ParameterError
 
-KINDS = ("G1", "G2", "G3", "G4", "G5")
+KINDS = ("G1", "G2", "G3", "G4", "G5", "P2", "P4", "P5")
 CUTOFFS = ("cosine", "polynomial", "poly1", "poly2", "poly3", "poly4", "tanh", "tanh_one",
            "exponential", None)  # fmt: skip
 
@@ -36,8 +36,12 @@ _TUPLES = {
     "G3": {"kappa": True},
     "G4": {"eta": True, "zeta": True, "lambda": True, "rs": False},
     "G5": {"eta": True, "zeta": True, "lambda": True, "rs": False},
+    "P2": {"low": True, "high": True},
+    "P4": {"low": True, "high": True, "angle_low": True, "angle_high": True},
+    "P5": {"low": True, "high": True, "angle_low": True, "angle_high": True},
 }
-_COMMON = ("cutoff", "cutoff_function", "inner_cutoff", "gamma", "center", "neighbors", "weighted")
+_COMMON = ("cutoff", "cutoff_function", "inner_cutoff", "gamma", "center", "neighbors", "weighted",
+           "asymmetric")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,22 @@ class SymmetryFunction:
     kappa: float = 0.0
     zeta: float = 1.0
     lam: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+    angle_low: float = 0.0
+    angle_high: float = 0.0
+    asymmetric: bool = False
     center: int | None = None
     neighbors: tuple[int, ...] | None = None
     weighted: bool = False
 
     @property
     def angular(self) -> bool:
-        return self.kind in ("G4", "G5")
+        return self.kind in ("G4", "G5", "P4", "P5")
+
+    @property
+    def compact(self) -> bool:
+        return self.kind.startswith("P")
 
     def fade(self) -> CutoffFunction:
         if self.cutoff_function == "polynomial":
@@ -75,25 +88,44 @@ class SymmetryFunction:
     def pair_key(self) -> tuple:
         """What the functions of distances depend on."""
         return (self.kind, self.eta, self.rs, self.kappa, self.cutoff, self.cutoff_function,
-                self.inner_cutoff, self.gamma)  # fmt: skip
+                self.inner_cutoff, self.gamma, self.low, self.high,
+                self.asymmetric)  # fmt: skip
 
     @property
     def angle_key(self) -> tuple:
-        return self.zeta, self.lam
+        return self.zeta, self.lam, self.angle_low, self.angle_high
 
     def radial(self, r: np.ndarray) -> np.ndarray:
         """The factor of one distance, cutoff included."""
+        if self.compact:
+            return self._window(r, self.low, self.high, self.asymmetric)
         inner = self.inner_cutoff * self.cutoff
         value = self.fade()(np.maximum(r - inner, 0), cutoff=self.cutoff - inner)
         if self.kind == "G3":
             return np.cos(self.kappa * r) * value
         return np.exp(-self.eta * (r - self.rs) ** 2) * value
 
+    def _window(self, x: np.ndarray, low: float, high: float, asymmetric: bool) -> np.ndarray:
+        """The cutoff function to both sides of the middle of an interval."""
+        half = 0.5 * (high - low)
+        x = np.minimum(np.abs(x - (low + half)) / half, 1.0)
+        return self.fade()(x * (2 - x) if asymmetric else x, cutoff=1.0)
+
     def angle(self, cosine: np.ndarray) -> np.ndarray:
+        if self.compact:
+            angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+            return self._window(angle, self.angle_low, self.angle_high, False)
         return 2.0 ** (1 - self.zeta) * np.maximum(1 + self.lam * cosine, 0) ** self.zeta
 
     def breakpoints(self) -> list[float]:
+        if self.compact:
+            return [self.low, 0.5 * (self.low + self.high), self.high]
         return [self.cutoff, self.inner_cutoff * self.cutoff]
+
+    def angle_breakpoints(self) -> list[float]:
+        """In radians."""
+        low, high = np.radians([self.angle_low, self.angle_high]).tolist()
+        return [low, 0.5 * (low + high), high]
 
     def for_moments(self) -> bool:
         return self.kind == "G5" and self.zeta == int(self.zeta) and self.center is None
@@ -104,11 +136,14 @@ class SymmetryFunction:
         if self.center is not None:
             text += f" at {chemical_symbols[self.center]}"
         shown = {"eta": self.eta, "rs": self.rs, "kappa": self.kappa, "zeta": self.zeta,
-                 "lambda": self.lam}  # fmt: skip
+                 "lambda": self.lam, "low": self.low, "high": self.high,
+                 "angle_low": self.angle_low, "angle_high": self.angle_high}  # fmt: skip
         for key, needed in _TUPLES[self.kind].items():
             if needed or self.kind == "G2" or shown[key]:
                 text += f" {key}={shown[key]:.6g}"
-        return text if self.cutoff == cutoff else f"{text} cutoff={self.cutoff:.6g}"
+        if self.asymmetric:
+            text += " asymmetric"
+        return text if self.compact or self.cutoff == cutoff else f"{text} cutoff={self.cutoff:.6g}"
 
 
 # -- from parameters ----------------------------------------------------------------------------
@@ -130,16 +165,19 @@ def parse(kind: str, given, where: str, defaults: dict) -> SymmetryFunction:
         if needed and key not in given:
             raise ParameterError(f"{where} lacks {key!r}")
     merged = defaults | given
+    if "high" in names:  # which is what a compact function has for a cutoff
+        merged["cutoff"] = merged["high"]
     for key in ("cutoff", "inner_cutoff", "gamma", *names):
         if key in merged:
             check_number(f"{where}: {key}", merged[key], positive=key in ("cutoff", "gamma"))
             merged[key] = float(merged[key])
     check_choice(f"{where}: cutoff_function", merged["cutoff_function"], CUTOFFS)
-    if not isinstance(merged["weighted"], bool | np.bool_):
-        raise ParameterError(f"{where}: weighted must be True or False")
-    merged["weighted"] = bool(merged["weighted"])
+    for key in ("weighted", "asymmetric"):
+        if not isinstance(merged.setdefault(key, False), bool | np.bool_):
+            raise ParameterError(f"{where}: {key} must be True or False")
+        merged[key] = bool(merged[key])
     merged["center"] = _species(where, "center", merged.get("center"), 1)
-    wanted = 2 if kind in ("G4", "G5") else 1
+    wanted = 2 if "lambda" in names or "angle_low" in names else 1
     merged["neighbors"] = _species(where, "neighbors", merged.get("neighbors"), wanted)
     if merged["center"] is not None:
         merged["center"] = merged["center"][0]
@@ -169,6 +207,13 @@ def _check(f: SymmetryFunction, where: str, cutoff: float) -> None:
             f"{where}: inner_cutoff must be a fraction in [0, 1), not {f.inner_cutoff}"
         )
     f.fade()  # which checks gamma
+    if f.compact:
+        if f.low >= f.high or (f.angular and f.angle_low >= f.angle_high):
+            raise ParameterError(f"{where}: low must be below high, angle_low below angle_high")
+        if f.cutoff_function is None or f.inner_cutoff:
+            raise ParameterError(f"{where}: {f.kind} needs a cutoff_function, and no inner_cutoff")
+    elif f.asymmetric:
+        raise ParameterError(f"{where}: asymmetric is for P2, P4 and P5")
     if f.eta < 0:
         raise ParameterError(f"{where}: eta must not be negative")
     if f.zeta < 1:
@@ -215,7 +260,7 @@ def terms_and_matrix(
     """(terms, matrix) whose product is one column a function, for ``SumsPlan``."""
     parts = []
     for weighted in (False, True):
-        for angular, kind in ((False, None), (True, "G4"), (True, "G5")):
+        for angular, kind in ((False, None), *((True, k) for k in ("G4", "G5", "P4", "P5"))):
             for moments in (False, True):
                 chosen = [
                     (column, f)
@@ -316,16 +361,21 @@ def _angular(members, species, dtype, accuracy, weighted):
         by_pair = [next(f for f in functions if f.pair_key == key) for key in pair_keys]
         by_angle = [next(f for f in functions if f.angle_key == key) for key in angle_keys]
 
+    compact = functions[0].compact  # a function of the angle itself, not of its cosine
+
     def angle(x):
-        return np.stack([f.angle(x - 1) for f in by_angle], axis=-1)[:, None]
+        cosine = np.cos(x) if compact else x - 1
+        return np.stack([f.angle(cosine) for f in by_angle], axis=-1)[:, None]
 
     pair = _table(by_pair, accuracy)
+    breakpoints = {b for f in by_angle for b in f.angle_breakpoints()} if compact else ()
     term = triplets(
         pair,
-        tabulate(angle, 2.0, (), accuracy),
+        tabulate(angle, np.pi if compact else 2.0, sorted(breakpoints), accuracy),
         len(species),
         dtype,
-        side=pair if functions[0].kind == "G4" else None,
+        side=pair if functions[0].kind in ("G4", "P4") else None,
+        theta=compact,
         paired=paired,
         block=block,
         weight=weight,
