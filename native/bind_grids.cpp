@@ -57,11 +57,11 @@ static void bind_grid_terms(nb::module_& m, const std::string& digits) {
           [](nb::object grid, array_in<double, nb::shape<-1, 4, -1>> nodes,
              nb::object weight, int power, std::string kind,
              int n_species, array_in<int64_t> block, int64_t n_blocks) -> Made {
-              PairTuples tuples(choice<Distance>(kind, {{"distance", Distance::distance},
-                                                        {"inverse_distance", Distance::inverse_distance},
-                                                        {"inverse_square_distance",
-                                                         Distance::inverse_square_distance}}),
-                                weight_from(weight, power), n_species, to_vector(block));
+              const auto distance = choice<Distance>(
+                  kind, {{"distance", Distance::distance},
+                         {"inverse_distance", Distance::inverse_distance},
+                         {"inverse_square_distance", Distance::inverse_square_distance}});
+              PairTuples tuples(distance, weight_from(weight, power), n_species, to_vector(block));
               return std::make_shared<GridTerm<T, PairTuples>>(window_from<T>(grid, nodes),
                                                                std::move(tuples), n_blocks);
           },

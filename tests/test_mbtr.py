@@ -448,6 +448,7 @@ def k2(**weighting):
         (k2(cutoff=3.0), ("k2", "function")),
         ({"k2": K2 | {"grid": {"n": 1}}}, ("k2", "n")),
         ({"k2": K2 | {"grid": {"sigma": 0}}}, ("k2", "sigma")),
+        ({"k2": K2 | {"grid": {"sigma": 1e-9}}}, ("k2", "sigma")),
         ({"k2": K2 | {"grid": {"min": 2.0}}}, ("k2", "min", "max")),
         ({"k2": K2 | {"grid": {"points": 5}}}, ("k2", "points")),
         ({"k3": K3 | {"weighting": {"function": "inverse_square", "cutoff": 2.0}}}, ("k3",)),

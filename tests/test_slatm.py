@@ -162,6 +162,7 @@ def test_an_axilrod_teller_triangle_by_hand():
         ({"cutoff": 0.1}, "cutoff"),
         ({"sigmas": 0.05}, "sigmas"),
         ({"sigmas": (0.05, -1)}, "sigmas"),
+        ({"sigmas": (0.05, 1e-9)}, "sigma"),
         ({"steps": (0.03,)}, "steps"),
         ({"steps": (5.0, 0.03)}, "steps"),
         ({"power": 1.5}, "power"),

@@ -14,6 +14,7 @@ from scipy.special import erf
 
 from vicinal.basis.spline import Table
 from vicinal.correlate.sums import native
+from vicinal.errors import ParameterError
 
 GAUSSIANS = ("integrated", "sampled")
 
@@ -35,6 +36,11 @@ class Grid:
     gaussian : "sampled", or "integrated": its mean over one step about the point
     normalized : bool, of unit area instead of unit height
     itemsize : int, 8 or 4, bytes of the numbers in which sums are made
+
+    Raises
+    ------
+    ParameterError
+        The Gaussians are so narrow that most of them would lie between the points.
     """
 
     min: float
@@ -44,6 +50,12 @@ class Grid:
     gaussian: str = "integrated"
     normalized: bool = True
     itemsize: int = 8
+
+    def __post_init__(self):
+        if self.step > 100 * self.sigma:
+            raise ParameterError(
+                f"sigma {self.sigma:g} is less than a hundredth of the grid's step {self.step:g}"
+            )
 
     @property
     def points(self) -> np.ndarray:

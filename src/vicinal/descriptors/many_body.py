@@ -212,8 +212,12 @@ def _grid(name: str, given, default: dict) -> dict:
         check_number(f"{name}: {key}", grid[key])
     if not grid["min"] < grid["max"]:
         raise ParameterError(f"{name}: min {grid['min']!r} is not below max {grid['max']!r}")
-    numbers = {key: float(grid[key]) for key in ("min", "max", "sigma")}
-    return {**numbers, "n": int(grid["n"])}
+    numbers = {key: float(grid[key]) for key in ("min", "max", "sigma")} | {"n": int(grid["n"])}
+    try:
+        Grid(**numbers)
+    except ParameterError as error:
+        raise ParameterError(f"{name}: {error}") from None
+    return numbers
 
 
 def _check_keys(name: str, given, known) -> None:
