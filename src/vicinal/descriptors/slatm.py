@@ -179,8 +179,7 @@ class SLATM(Descriptor):
                 raise ParameterError(f"{name} must be two numbers, not {both!r}")
             for one in both:
                 check_number(name, one, positive=True)
-        if any(grid.n < 2 for grid in self._grids()):
-            raise ParameterError(f"steps {self.steps!r} are longer than the grids")
+        self._grids()
         if self.periodic not in (None, False):
             raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         if self.many_body_types is not None:
@@ -194,6 +193,8 @@ class SLATM(Descriptor):
         """Of distances in Å, of angles in degrees; Gaussians of unit height."""
         length, margin = self.cutoff - _FIRST_DISTANCE, np.radians(_MARGIN)
         n = [int(length / self.steps[0]) + 1, int((np.pi + 2 * margin) / self.steps[1]) + 1]
+        if min(n) < 2:
+            raise ParameterError(f"steps {self.steps!r} are longer than the grids")
         ends = (_FIRST_DISTANCE, float(self.cutoff)), (-_MARGIN, 180 + _MARGIN)
         sigmas = float(self.sigmas[0]), float(np.degrees(self.sigmas[1]))
         size = np.dtype(self.dtype).itemsize
