@@ -140,7 +140,7 @@ def test_no_species_is_invisible_by_default():
         ({"weights": {}}, "weights"),
         ({"weights": {8: 1.0}}, "weights"),
         ({"weights": {"H": np.nan}}, "weights of H"),
-        ({"weights": {"H": 1.0}, "species": ["H", "O"]}, "weights has no weight for O"),
+        ({"weights": {"H": 1.0}, "species": ["H", "O"]}, "weights has no value for O"),
         ({"cutoff_function": "shifted_cosine"}, "cutoff_function"),
         ({"accuracy": 0}, "accuracy"),
     ],
@@ -157,5 +157,5 @@ def test_aenet_needs_different_species():
 
 def test_weights_that_lack_a_species_of_the_structures():
     descriptor = ChebyshevAUC(weights={"H": 1.0})
-    with pytest.raises(ParameterError, match="no weight for O"):
+    with pytest.raises(ParameterError, match="no value for O"):
         descriptor.compute(build("molecule", [1, 8], 6, 1))

@@ -142,5 +142,5 @@ def test_bad_parameters_are_named(parameters, named):
 
 
 def test_channels_that_lack_a_species():
-    with pytest.raises(ParameterError, match="channels has no weight for O"):
+    with pytest.raises(ParameterError, match="channels has no value for O"):
         Zernike(channels={"H": 1}).compute(build("molecule", [8], 3, 1))

@@ -8,25 +8,21 @@ from itertools import combinations_with_replacement
 import numpy as np
 from ase.data import chemical_symbols
 
-from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
+from vicinal.descriptors.parameters import check_choice, check_number, species_values
 from vicinal.errors import ParameterError
 
 CHANNELS = ("species", "number", "one")
 
 
 def check_weights(name: str, weights) -> None:
-    """Raise ParameterError unless this maps chemical symbols to finite numbers."""
+    """Raise ParameterError unless this maps species to finite numbers."""
     if not weights:
         raise ParameterError(f"{name}: no species has a weight")
-    for one, weight in weights.items():
-        if not isinstance(one, str):  # JSON would make it one
-            raise ParameterError(f"{name}: {one!r} is not a chemical symbol")
-        species_numbers([one])
-        check_number(f"{name} of {one}", weight)
+    species_values(name, dict(weights), None, check_number)
 
 
 def check_channels(channels) -> None:
-    """Raise ParameterError unless this is one of :data:`CHANNELS` or maps symbols to numbers."""
+    """Raise ParameterError unless this is one of :data:`CHANNELS` or maps species to numbers."""
     if isinstance(channels, Mapping):
         check_weights("channels", channels)
     else:
@@ -34,12 +30,9 @@ def check_channels(channels) -> None:
 
 
 def given_weights(name: str, weights: Mapping, species: tuple[int, ...]) -> np.ndarray:
-    """The weight of each species, from a mapping of symbols."""
-    by_number = {species_numbers([one])[0]: float(weight) for one, weight in weights.items()}
-    missing = [chemical_symbols[z] for z in species if z not in by_number]
-    if missing:
-        raise ParameterError(f"{name} has no weight for {', '.join(missing)}")
-    return np.array([by_number[z] for z in species])
+    """The weight of each species, from a mapping."""
+    values = species_values(name, dict(weights), species, check_number)
+    return np.array(list(values.values()), dtype=float)
 
 
 def mixing_matrix(channels, species: tuple[int, ...]) -> np.ndarray:

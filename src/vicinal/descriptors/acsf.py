@@ -9,7 +9,7 @@ from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors import acsf_presets
 from vicinal.descriptors import symmetry_functions as sf
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
+from vicinal.descriptors.parameters import check_choice, check_flag, species_numbers
 from vicinal.errors import ParameterError
 
 
@@ -252,14 +252,9 @@ class ACSF(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
-        check_number("accuracy", self.accuracy, positive=True)
         check_choice("g5_by", self.g5_by, ("auto", "moments", "triplets"))
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
-        for name in ("g1", "weighted"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise ParameterError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        check_flag("g1", self.g1)
+        check_flag("weighted", self.weighted)
         functions = self._functions()
         if self.g5_by == "moments":
             for f in functions:

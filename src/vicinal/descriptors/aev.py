@@ -153,17 +153,13 @@ class AEV(Descriptor):
     # -- what the base asks for -------------------------------------------------------------------
 
     @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
-
-    @property
     def smoothness(self) -> float:
         """Continuous derivatives as a neighbour crosses a cutoff."""
         return get_cutoff_function(self.cutoff_function).smoothness
 
     def _validate(self) -> None:
         super()._validate()
-        for name in ("cutoff", "angular_cutoff", "radial_eta", "angular_eta", "start", "accuracy"):
+        for name in ("angular_cutoff", "radial_eta", "angular_eta", "start"):
             check_number(name, getattr(self, name), positive=True)
         check_number("zeta", self.zeta)
         if self.zeta < 1:
@@ -178,8 +174,6 @@ class AEV(Descriptor):
             if self.start >= getattr(self, cutoff):
                 raise ParameterError(f"start={self.start} must be below {cutoff}")
         self._grids()
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         if self.species_order is not None and self.species is not None:
             self._order(species_numbers(self.species))
 

@@ -14,7 +14,6 @@ from vicinal.descriptors.parameters import (
     check_choice,
     check_flag,
     check_integer,
-    check_number,
     table_accuracy,
 )
 
@@ -51,6 +50,8 @@ class AngularFourierSeries(Descriptor):
         If False, only pairs of two different neighbours, each of them once (j < k where a = b).
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
@@ -92,6 +93,7 @@ class AngularFourierSeries(Descriptor):
         cutoff_function=None,
         self_terms=True,
         pooling=None,
+        periodic=None,
         accuracy=1e-10,
         dtype="float64",
         n_threads=None,
@@ -105,14 +107,11 @@ class AngularFourierSeries(Descriptor):
         self.cutoff_function = cutoff_function
         self.self_terms = self_terms
         self.pooling = pooling
+        self.periodic = periodic
         self.accuracy = accuracy
         self.dtype = dtype
         self.n_threads = n_threads
         self._validate()
-
-    @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
 
     @property
     def smoothness(self) -> float:
@@ -120,7 +119,6 @@ class AngularFourierSeries(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("accuracy", self.accuracy, positive=True)
         check_integer("l_max", self.l_max, 0)
         check_channels(self.channels)
         self._radial()  # which checks its own parameters

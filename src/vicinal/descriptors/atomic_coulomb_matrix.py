@@ -128,7 +128,6 @@ class AtomicCoulombMatrix(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
         _check_width("cutoff", self.cutoff, self.cutoff_width)
         if self.interaction_cutoff is not None:
             check_number("interaction_cutoff", self.interaction_cutoff, positive=True)
@@ -136,10 +135,6 @@ class AtomicCoulombMatrix(Descriptor):
         check_integer("n_atoms_max", self.n_atoms_max, 1)
         check_choice("permutation", self.permutation, PERMUTATIONS)
         check_layout(self.layout, self.permutation)
-
-    @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
 
     @property
     def smoothness(self) -> int:

@@ -17,7 +17,13 @@ from ase.data import chemical_symbols
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from vicinal import _engine
-from vicinal.descriptors.parameters import check_choice, check_dtype, plain, species_numbers
+from vicinal.descriptors.parameters import (
+    check_choice,
+    check_dtype,
+    check_number,
+    plain,
+    species_numbers,
+)
 from vicinal.descriptors.plan import Pairs, Plan
 from vicinal.environments import Environments, as_frames
 from vicinal.errors import NotFittedError, ParameterError, ShapeError, SpeciesError
@@ -41,8 +47,9 @@ class Descriptor(TransformerMixin, BaseEstimator):
     """Base class of all descriptors; see :class:`vicinal.SOAP` for how one is used.
 
     A subclass has a keyword-only ``__init__`` that stores its parameters and calls
-    ``self._validate()``, the property ``neighbor_cutoff``, and :meth:`_make_plan`. The parameters
-    ``species``, ``pooling``, ``dtype``, ``n_threads`` and (optional) ``sparse`` are handled here.
+    ``self._validate()``, :meth:`_make_plan`, and :attr:`neighbor_cutoff` where that is not its
+    parameter ``cutoff``. The parameters ``species``, ``pooling``, ``dtype``, ``n_threads`` and
+    (optional) ``sparse`` are handled here, ``cutoff``, ``accuracy`` and ``periodic`` checked.
     """
 
     #: Symbol or name under which the registry lists the class; set by the subclass.
@@ -57,9 +64,9 @@ class Descriptor(TransformerMixin, BaseEstimator):
     # -- what a family supplies -----------------------------------------------------------------
 
     @property
-    @abstractmethod
     def neighbor_cutoff(self) -> float:
         """Atoms beyond this distance (Å) have no influence."""
+        return float(self.cutoff)
 
     @abstractmethod
     def _make_plan(self, species: tuple[int, ...]) -> Plan:
@@ -72,6 +79,11 @@ class Descriptor(TransformerMixin, BaseEstimator):
         _engine.threads(self.n_threads)
         if self.species is not None:
             species_numbers(self.species)
+        for name in ("cutoff", "accuracy"):
+            if hasattr(self, name):
+                check_number(name, getattr(self, name), positive=True)
+        if getattr(self, "periodic", None) not in (None, False):
+            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
 
     _poolings: tuple = (None, "mean", "sum")
 

@@ -58,6 +58,8 @@ class ChebyshevAUC(Descriptor):
         The paper's "cosine", "polynomial", "tanh", "exponential", or None for a jump.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
@@ -100,6 +102,7 @@ class ChebyshevAUC(Descriptor):
         weights="balanced",
         cutoff_function="cosine",
         pooling=None,
+        periodic=None,
         accuracy=1e-11,
         dtype="float64",
         n_threads=None,
@@ -112,6 +115,7 @@ class ChebyshevAUC(Descriptor):
         self.weights = weights
         self.cutoff_function = cutoff_function
         self.pooling = pooling
+        self.periodic = periodic
         self.accuracy = accuracy
         self.dtype = dtype
         self.n_threads = n_threads
@@ -168,8 +172,6 @@ class ChebyshevAUC(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        for name in ("cutoff", "accuracy"):
-            check_number(name, getattr(self, name), positive=True)
         if self.angular_cutoff is not None:
             check_number("angular_cutoff", self.angular_cutoff, positive=True)
         for name in ("radial_order", "angular_order"):

@@ -17,7 +17,6 @@ from vicinal.descriptors.parameters import (
     check_choice,
     check_flag,
     check_integer,
-    check_number,
     check_numbers,
     table_accuracy,
 )
@@ -55,6 +54,8 @@ class EAD(Descriptor):
         PyXtal_FF's features: L! Rc^(−2L) Σ_{K ≤ L} Rc^(2K)/K! ρ_K in the place of ρ_L.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
@@ -97,6 +98,7 @@ class EAD(Descriptor):
         cutoff_function="cosine",
         cumulative=False,
         pooling=None,
+        periodic=None,
         accuracy=1e-10,
         dtype="float64",
         n_threads=None,
@@ -110,6 +112,7 @@ class EAD(Descriptor):
         self.cutoff_function = cutoff_function
         self.cumulative = cumulative
         self.pooling = pooling
+        self.periodic = periodic
         self.accuracy = accuracy
         self.dtype = dtype
         self.n_threads = n_threads
@@ -152,17 +155,11 @@ class EAD(Descriptor):
         )
 
     @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
-
-    @property
     def smoothness(self) -> float:
         return get_cutoff_function(self.cutoff_function).smoothness
 
     def _validate(self) -> None:
         super()._validate()
-        for name in ("cutoff", "accuracy"):
-            check_number(name, getattr(self, name), positive=True)
         check_integer("l_max", self.l_max, 0)
         check_numbers("eta", self.eta, positive=True)
         check_numbers("mu", self.mu)

@@ -124,7 +124,6 @@ class EwaldMatrix(StructureMatrix):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("accuracy", self.accuracy, positive=True)
         if self.accuracy >= 1:
             raise ParameterError(f"accuracy must be below 1, not {self.accuracy!r}")
         check_number("w", self.w, positive=True)

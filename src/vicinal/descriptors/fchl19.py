@@ -158,7 +158,7 @@ class FCHL19(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        for name in ("cutoff", "angular_cutoff", "eta2", "eta3", "accuracy"):
+        for name in ("angular_cutoff", "eta2", "eta3"):
             check_number(name, getattr(self, name), positive=True)
         for name in ("zeta", "two_body_decay", "three_body_decay", "three_body_weight"):
             check_number(name, getattr(self, name))
@@ -166,8 +166,6 @@ class FCHL19(Descriptor):
             check_integer(name, getattr(self, name), 1)
         if self.cutoff <= NEAREST:
             raise ParameterError(f"cutoff must be above {NEAREST} Å, not {self.cutoff}")
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
 
     def _shells(self) -> tuple[np.ndarray, np.ndarray]:
         return (

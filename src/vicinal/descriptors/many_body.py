@@ -17,7 +17,13 @@ import numpy as np
 from vicinal.basis.cutoff import CUTOFF_FUNCTIONS
 from vicinal.basis.spline import Table, tabulate
 from vicinal.correlate.grids import GAUSSIANS, Grid, chain_grid, pair_grid, triple_grid
-from vicinal.descriptors.parameters import check_choice, check_integer, check_number, plain
+from vicinal.descriptors.parameters import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    plain,
+)
 from vicinal.errors import ParameterError
 
 #: Geometry functions of each order: the label in feature names, and the default grid.
@@ -244,12 +250,7 @@ def check_common(descriptor) -> None:
     """Check the parameters that these descriptors share."""
     check_choice("gaussian", descriptor.gaussian, GAUSSIANS)
     check_choice("cutoff_function", descriptor.cutoff_function, FADES)
-    if descriptor.periodic not in (None, False):
-        raise ParameterError(f"periodic must be None or False, not {descriptor.periodic!r}")
-    if not isinstance(descriptor.normalize_gaussians, bool | np.bool_):
-        raise ParameterError(
-            f"normalize_gaussians must be True or False, not {descriptor.normalize_gaussians!r}"
-        )
+    check_flag("normalize_gaussians", descriptor.normalize_gaussians)
 
 
 def grid_numbers(points: np.ndarray) -> list[str]:

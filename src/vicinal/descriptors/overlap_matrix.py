@@ -8,8 +8,7 @@ from ase.data import covalent_radii
 from vicinal.correlate.environment_matrices import EnvironmentMatrixPlan
 from vicinal.correlate.matrices import Eigenvalues
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import check_choice, check_integer, check_number
-from vicinal.errors import ParameterError
+from vicinal.descriptors.parameters import check_choice, check_integer
 
 
 class OverlapMatrix(Descriptor):
@@ -93,16 +92,9 @@ class OverlapMatrix(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
         check_integer("n_eigenvalues", self.n_eigenvalues, 1)
         check_choice("orbitals", self.orbitals, ("s", "sp"))
         check_integer("nex", self.nex, 1)
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
-
-    @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
 
     @property
     def smoothness(self) -> int:

@@ -52,11 +52,6 @@ def check_choice(name: str, value, choices: Sequence) -> None:
         raise ParameterError(f"{name} must be one of {known}, not {value!r}")
 
 
-def check_boolean(name: str, value) -> None:
-    if not isinstance(value, bool | np.bool_):
-        raise ParameterError(f"{name} must be True or False, not {value!r}")
-
-
 def check_dtype(value) -> None:
     try:
         known = value is not None and np.dtype(value).name in ("float64", "float32")

@@ -147,10 +147,6 @@ class SLATM(Descriptor):
         ]
 
     @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
-
-    @property
     def smoothness(self) -> float:
         """Continuous derivatives at the cutoff; -1 is a jump."""
         return CUTOFF_FUNCTIONS[self.cutoff_function].smoothness
@@ -168,7 +164,6 @@ class SLATM(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
         if not self.cutoff > _FIRST_DISTANCE:
             raise ParameterError(f"cutoff must be above {_FIRST_DISTANCE} Å, not {self.cutoff!r}")
         check_choice("cutoff_function", self.cutoff_function, FADES)
@@ -180,8 +175,6 @@ class SLATM(Descriptor):
             for one in both:
                 check_number(name, one, positive=True)
         self._grids()
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         if self.many_body_types is not None:
             used = {z for one in _parse_types(self.many_body_types) for z in one}
             for z in used.difference(self.species_known):

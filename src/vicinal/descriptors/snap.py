@@ -7,14 +7,14 @@ from itertools import product
 import numpy as np
 from ase.data import chemical_symbols
 
-from vicinal.basis.cutoff import CUTOFF_FUNCTIONS, get_cutoff_function
+from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS, get_cutoff_function
 from vicinal.correlate import so4
 from vicinal.correlate.quadratic import QuadraticPlan
 from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import (
-    check_boolean,
     check_choice,
+    check_flag,
     check_number,
     species_numbers,
     species_values,
@@ -178,21 +178,17 @@ class SNAP(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
         check_number("angle", self.angle, positive=True)
         check_number("inner_radius", self.inner_radius)
         check_number("central_weight", self.central_weight)
         so4.check_j_max(self.j_max)
-        sharp = [name for name, f in CUTOFF_FUNCTIONS.items() if not f.uses_width]
-        check_choice("cutoff_function", self.cutoff_function, sharp)
+        check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
         check_choice("central_channels", self.central_channels, ("own", "all"))
         check_choice("normalization", self.normalization, (None, "multiplicity"))
-        check_boolean("quadratic", self.quadratic)
-        check_boolean("subtract_isolated", self.subtract_isolated)
+        check_flag("quadratic", self.quadratic)
+        check_flag("subtract_isolated", self.subtract_isolated)
         if self.angle > 1:
             raise ParameterError(f"angle must not exceed 1 (in units of pi), not {self.angle!r}")
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         known = self.species_known
         for name in ("radii", "weights", "inner_switch"):
             self._by_species(name, known)

@@ -70,7 +70,6 @@ class _Density(Descriptor):
         check_choice("density", self.density, DENSITIES)
         check_choice("radial_basis", self.radial_basis, tuple(RADIAL_BASES))
         check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
-        check_number("accuracy", self.accuracy, positive=True)
         check_channels(self.channels)
         self._radial()  # which checks its own parameters
 
@@ -113,6 +112,8 @@ class SO3PowerSpectrum(_Density):
         "soap" multiplies by π sqrt(8/(2l + 1)), as in the SOAP kernel and in PyXtal_FF.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
@@ -157,6 +158,7 @@ class SO3PowerSpectrum(_Density):
         radial_coupling=True,
         prefactor=None,
         pooling=None,
+        periodic=None,
         accuracy=1e-10,
         dtype="float64",
         n_threads=None,
@@ -173,6 +175,7 @@ class SO3PowerSpectrum(_Density):
         self.radial_coupling = radial_coupling
         self.prefactor = prefactor
         self.pooling = pooling
+        self.periodic = periodic
         self.accuracy = accuracy
         self.dtype = dtype
         self.n_threads = n_threads
@@ -309,6 +312,8 @@ class SO3Bispectrum(_Density):
         "cosine", "polynomial", "tanh", "exponential", or None for a jump.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
@@ -355,6 +360,7 @@ class SO3Bispectrum(_Density):
         radial_basis="polynomial_normalized",
         cutoff_function="cosine",
         pooling=None,
+        periodic=None,
         accuracy=1e-10,
         dtype="float64",
         n_threads=None,
@@ -370,6 +376,7 @@ class SO3Bispectrum(_Density):
         self.radial_basis = radial_basis
         self.cutoff_function = cutoff_function
         self.pooling = pooling
+        self.periodic = periodic
         self.accuracy = accuracy
         self.dtype = dtype
         self.n_threads = n_threads

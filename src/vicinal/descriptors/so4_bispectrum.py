@@ -188,10 +188,6 @@ class SO4Bispectrum(Descriptor):
     # -- what the base asks for -----------------------------------------------------------------
 
     @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
-
-    @property
     def smoothness(self) -> float:
         """Continuous derivatives as a neighbour crosses the cutoff; -1 is a jump."""
         # "arcsine" does not take any away: the k-th derivative of theta, (cutoff - r)^(1/2 - k),
@@ -200,7 +196,6 @@ class SO4Bispectrum(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
         check_number("angle", self.angle, positive=True)
         check_number("cutoff_width", self.cutoff_width, positive=True)
         so4.check_j_max(self.j_max)
@@ -212,8 +207,6 @@ class SO4Bispectrum(Descriptor):
             raise ParameterError(f"angle must not exceed 1 (in units of pi), not {self.angle!r}")
         if self.angle_map == "arcsine" and fade.smoothness < 1:
             raise ParameterError("angle_map='arcsine' needs a cutoff_function that fades smoothly")
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         self._by_species("weights", self.species_known)
         self._by_species("central_weight", self.species_known)
         so4.channel_numbers(self.channels, self.species_known)

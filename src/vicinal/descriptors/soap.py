@@ -218,7 +218,6 @@ class SOAP(Descriptor):
     def _validate(self) -> None:
         super()._validate()
         self._radial()  # which checks its own parameters
-        check_number("accuracy", self.accuracy, positive=True)
         check_number("central_weight", self.central_weight)
         check_choice("normalization", self.normalization, (None, "l2"))
         check_choice("convention", self.convention, conventions.CONVENTIONS)
@@ -226,8 +225,6 @@ class SOAP(Descriptor):
         check_flag("sparse", self.sparse)
         if self.mixing is not None:
             conventions.mixing_matrix(self.mixing)
-        if self.periodic not in (None, False):
-            raise ParameterError(f"periodic must be None or False, not {self.periodic!r}")
         if self.sparse and self.convention in ("featomic", "quip"):
             raise ParameterError(f"sparse=True is not there with convention={self.convention!r}")
 

@@ -14,7 +14,6 @@ from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import (
     check_choice,
     check_integer,
-    check_number,
     table_accuracy,
 )
 from vicinal.errors import ParameterError
@@ -46,6 +45,8 @@ class Zernike(Descriptor):
         "cosine", "polynomial" (AMP's, gamma = 4), "tanh", "exponential", or None for a jump.
     pooling : None, "mean" or "sum"
         One row an atom, or one a structure.
+    periodic : None or False
+        None follows each structure's ``pbc``; False ignores it.
     accuracy : float
         Largest error of the tabulated radial functions, relative to their largest value.
     dtype : "float64" or "float32"
@@ -85,6 +86,7 @@ class Zernike(Descriptor):
         channels="number",
         cutoff_function="cosine",
         pooling=None,
+        periodic=None,
         accuracy=1e-10,
         dtype="float64",
         n_threads=None,
@@ -95,6 +97,7 @@ class Zernike(Descriptor):
         self.channels = channels
         self.cutoff_function = cutoff_function
         self.pooling = pooling
+        self.periodic = periodic
         self.accuracy = accuracy
         self.dtype = dtype
         self.n_threads = n_threads
@@ -126,17 +129,11 @@ class Zernike(Descriptor):
         )
 
     @property
-    def neighbor_cutoff(self) -> float:
-        return float(self.cutoff)
-
-    @property
     def smoothness(self) -> float:
         return get_cutoff_function(self.cutoff_function).smoothness
 
     def _validate(self) -> None:
         super()._validate()
-        for name in ("cutoff", "accuracy"):
-            check_number(name, getattr(self, name), positive=True)
         check_integer("degree", self.degree, 0)
         check_channels(self.channels)
         check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
