@@ -154,7 +154,7 @@ public:
                 if (sides_ == Sides::all && !(c < end)) continue;
                 t.neighbor[0] = j, t.neighbor[1] = k;
                 t.length[0] = a, t.length[1] = b, t.length[2] = c;
-                t.at(n);
+                t.template at<Slopes>(n, kind_ == Angle::angle);
                 if (sides_ == Sides::perimeter) {
                     t.w = weight_.at<Slopes>(a + b + c, t.dw[0]);
                     t.dw[1] = t.dw[2] = t.dw[0];
@@ -173,13 +173,16 @@ private:
         double length[3];  // centre-j, centre-k, j-k
         double w, dw[3];   // by length
         double unit[3][3], twice_area;
-        void at(const Neighbors<double>& n) {
+        template <bool Slopes>
+        void at(const Neighbors<double>& n, bool area) {
+            if (!Slopes && !area) return;
             for (int s = 0; s < 2; ++s) {
                 const int j = neighbor[s];
                 unit[s][0] = n.x[j], unit[s][1] = n.y[j], unit[s][2] = n.z[j];
             }
             for (int a = 0; a < 3; ++a)
                 unit[2][a] = (length[0] * unit[0][a] - length[1] * unit[1][a]) / length[2];
+            if (!area) return;
             double normal[3];
             cross3(unit[0], unit[1], normal);
             twice_area = length[0] * length[1] * std::sqrt(dot3(normal, normal));
@@ -230,32 +233,36 @@ private:
         out.block = block(n, t, vertex);
         if (out.block < 0) return;
         double dg[3], dw[3] = {t.dw[0], t.dw[1], t.dw[2]};
-        out.g = cosine(t, vertex, dg), out.w = t.w;
+        out.g = cosine<Slopes>(t, vertex, dg), out.w = t.w;
         if (kind_ == Angle::angle) {
             // A straight angle is a kink: the slope is taken as zero there.
             constexpr double degree = 180 / 3.14159265358979323846;
             const double pq = t.length[adjacent_[vertex][0]] * t.length[adjacent_[vertex][1]];
             const double sine = t.twice_area / pq;
             out.g = degree * std::atan2(sine, out.g);
-            for (double& d : dg) d = sine > 1e-7 ? -degree * d / sine : 0;
+            if constexpr (Slopes)
+                for (double& d : dg) d = sine > 1e-7 ? -degree * d / sine : 0;
         }
         finish<Slopes>(t, dg, dw, out);
         f(out);
         if (!triple_dipole_) return;
         double d1[3], d2[3];
-        const double c1 = cosine(t, (vertex + 1) % 3, d1), c2 = cosine(t, (vertex + 2) % 3, d2);
-        for (int s = 0; s < 3; ++s) dw[s] = t.dw[s] * c1 * c2 + t.w * (d1[s] * c2 + c1 * d2[s]);
+        const double c1 = cosine<Slopes>(t, (vertex + 1) % 3, d1);
+        const double c2 = cosine<Slopes>(t, (vertex + 2) % 3, d2);
+        if constexpr (Slopes)
+            for (int s = 0; s < 3; ++s) dw[s] = t.dw[s] * c1 * c2 + t.w * (d1[s] * c2 + c1 * d2[s]);
         out.block += second_, out.w = t.w * c1 * c2;
         finish<Slopes>(t, dg, dw, out);
         f(out);
     }
 
     // By the law of cosines, with derivatives by the lengths of the sides.
+    template <bool Slopes>
     static double cosine(const Triangle& t, int vertex, double* d) {
         const int ip = adjacent_[vertex][0], iq = adjacent_[vertex][1], io = adjacent_[vertex][2];
         const double p = t.length[ip], q = t.length[iq], o = t.length[io];
         const double c = std::clamp((p * p + q * q - o * o) / (2 * p * q), -1.0, 1.0);
-        d[ip] = 1 / q - c / p, d[iq] = 1 / p - c / q, d[io] = -o / (p * q);
+        if constexpr (Slopes) d[ip] = 1 / q - c / p, d[iq] = 1 / p - c / q, d[io] = -o / (p * q);
         return c;
     }
 
