@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import secrets
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -221,21 +222,23 @@ class atomic_file:
     def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
 
-    def __enter__(self):
         folder = os.path.dirname(os.path.abspath(self.path))
+        self.temporary = os.path.join(folder, f".vicinal-{secrets.token_hex(6)}")
+
+    def __enter__(self):
         try:
-            handle, self.temporary = tempfile.mkstemp(dir=folder, prefix=".vicinal-")
+            self.file = open(self.temporary, "x+b")
+            return self.file
         except OSError as error:
             raise FileError(f"{self.path}: cannot be written ({error.strerror})") from None
-        self.file = os.fdopen(handle, "w+b")
-        return self.file
+        except BaseException:  # interrupted as soon as the file was there: __exit__ is not called
+            with suppress(FileNotFoundError):
+                os.unlink(self.temporary)
+            raise
 
     def __exit__(self, kind, error, traceback):
         self.file.close()
         if kind is None:
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(self.temporary, 0o666 & ~umask)  # mkstemp makes files private
             os.replace(self.temporary, self.path)
         else:
             os.unlink(self.temporary)

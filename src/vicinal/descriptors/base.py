@@ -312,13 +312,16 @@ class Descriptor(TransformerMixin, BaseEstimator):
         return self.pooling in ("mean", "sum") and not self._grouped
 
     def _fitted_plan(self) -> Plan:
+        return self._plan(self._species_or_fail())
+
+    def _species_or_fail(self) -> tuple[int, ...]:
         for name in self._learned:
             if self._known(name) is None:
                 raise NotFittedError(
                     f"this {type(self).__name__} does not know its {name} yet: give {name}=... "
                     "or call fit(structures) first"
                 )
-        return self._plan(self.species_known)
+        return self.species_known
 
     def _state(self) -> tuple:
         """(key of parameters and species, species known, neighbour cutoff), checked once.

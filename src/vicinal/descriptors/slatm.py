@@ -151,12 +151,11 @@ class SLATM(Descriptor):
         """Continuous derivatives at the cutoff; -1 is a jump."""
         return CUTOFF_FUNCTIONS[self.cutoff_function].smoothness
 
-    @property
-    def species_known(self) -> tuple[int, ...] | None:
-        """Atomic numbers given, those of the many-body types, or those learned by ``fit``."""
-        if self.species is None and self.many_body_types is not None:
-            return tuple(sorted({z for one in _parse_types(self.many_body_types) for z in one}))
-        return super().species_known
+    def _known(self, name: str):
+        """Species may also be those of the many-body types."""
+        if name == "species" and self.species is None and self.many_body_types is not None:
+            return sorted({z for one in _parse_types(self.many_body_types) for z in one})
+        return super()._known(name)
 
     @property
     def _grouped(self) -> bool:
