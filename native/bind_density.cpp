@@ -31,7 +31,8 @@ static PowerSpectrumPlan<T> make_plan(array_in<double> edges, array_in<int64_t> 
     for (size_t k = 0; k < gather.size(); ++k)
         require(0 <= gather.data()[k] && gather.data()[k] < correlation.n_features(),
                 "gather out of range");
-    return PowerSpectrumPlan<T>(Expansion<T>(make_table<T>(edges, cells, nodes), l_max, n_max, n_species, center.data()),
+    Expansion<T> expansion(make_table<T>(edges, cells, nodes), l_max, n_max, n_species, center.data());
+    return PowerSpectrumPlan<T>(std::move(expansion),
                           std::move(correlation), n_channels, to_vector(mixing), to_vector(gather),
                           to_vector(scale), normalize);
 }

@@ -114,7 +114,8 @@ private:
 
     void unpad(const Scratch& s, T* row) const {
         for (int b = 0; b < n_blocks_; ++b)
-            std::copy_n(s.sums.get() + size_t(b) * table_.row(), n_functions_, row + size_t(b) * n_functions_);
+            std::copy_n(s.sums.get() + size_t(b) * table_.row(), n_functions_,
+                        row + size_t(b) * n_functions_);
     }
 
     RadialTable<T> table_;

@@ -25,13 +25,29 @@ public:
             if (cells[s] < 1 || !(edges[s] < edges[s + 1]))
                 throw std::invalid_argument("radial table: segments without extent");
             segments_.push_back({edges[s], cells[s] / (edges[s + 1] - edges[s]), first, cells[s]});
-            first += cells[s] + 1;
+            first += cells[s];
         }
-        if (first != n_nodes) throw std::invalid_argument("radial table: wrong number of nodes");
-        nodes_ = Buffer<T>(size_t(n_nodes) * 3 * row_);
-        for (int64_t k = 0; k < n_nodes * 3 * functions; ++k)
-            for (int n = 0; n < n_max; ++n)
-                nodes_[size_t(k * padded<T>(n_max) + n)] = T(nodes[k * n_max + n]);
+        if (first + n_segments != n_nodes) throw std::invalid_argument("radial table: wrong number of nodes");
+        const int64_t of_node = int64_t(3) * functions * n_max, of_function = int64_t(functions) * n_max;
+        polynomials_ = Buffer<T>(size_t(first) * 6 * row_);
+        int64_t cell = 0;
+        for (int s = 0; s < n_segments; ++s, nodes += of_node)
+            for (int64_t c = 0; c < cells[s]; ++c, ++cell, nodes += of_node)
+                for (int f = 0; f < functions; ++f)
+                    for (int n = 0; n < n_max; ++n) {
+                        const double* at = nodes + int64_t(f) * n_max + n;
+                        double left[3], right[3];
+                        for (int d = 0; d < 3; ++d)
+                            left[d] = at[d * of_function], right[d] = at[of_node + d * of_function];
+                        const double rise = right[0] - left[0];
+                        const double p[6] = {
+                            left[0], left[1], 0.5 * left[2],
+                            10 * rise - 6 * left[1] - 4 * right[1] - 1.5 * left[2] + 0.5 * right[2],
+                            -15 * rise + 8 * left[1] + 7 * right[1] + 1.5 * left[2] - right[2],
+                            6 * rise - 3 * left[1] - 3 * right[1] - 0.5 * left[2] + 0.5 * right[2]};
+                        T* to = polynomials_.get() + size_t(cell) * 6 * row_ + f * padded<T>(n_max) + n;
+                        for (int k = 0; k < 6; ++k) to[k * row_] = T(p[k]);
+                    }
     }
 
     double end() const { return end_; }
@@ -39,40 +55,35 @@ public:
 
     // weight times the values at r, and times the derivatives unless dR is null.
     void evaluate(double r, T weight, T* R, T* dR) const {
-        double t, h, w[6];
-        const T* left = locate(r, t, h);
-        values(t, w);
-        combine<1>(w, weight, left, R);
-        if (!dR) return;
-        slopes(t, h, w);
-        combine<1>(w, weight, left, dR);
+        double t, h;
+        const T* p = locate(r, t, h);
+        if (dR)
+            horner<true>(p, T(t), weight, T(h) * weight, R, dR);
+        else
+            horner<false>(p, T(t), weight, T(0), R, dR);
     }
 
     // Rows of values at n places, and of derivatives unless dR is null: faster than one by one,
-    // since the weights of W places are found side by side.
+    // since W places are found side by side.
     void evaluate(const double* r, int n, T* R, T* dR) const {
-        const T* left[W];
-        double t[W], h[W], w[6][W];
-        auto rows = [&](int count, T*& out, auto weights) {
-            for (int i = 0; i < W; ++i) {
-                double one[6];
-                weights(i, one);
-                for (int k = 0; k < 6; ++k) w[k][i] = one[k];
-            }
-            for (int i = 0; i < count; ++i, out += row_) combine<W>(&w[0][i], T(1), left[i], out);
-        };
         for (int first = 0; first < n; first += W) {
             const int count = n - first < W ? n - first : W;
-            double place[W];
+            const T* p[W];
+            double t[W], h[W], place[W];
             for (int i = 0; i < W; ++i) place[i] = r[first + std::min(i, count - 1)];
-            locate(place, left, t, h);
-            rows(count, R, [&](int i, double* one) { values(t[i], one); });
-            if (dR) rows(count, dR, [&](int i, double* one) { slopes(t[i], h[i], one); });
+            locate(place, p, t, h);
+            for (int i = 0; i < count; ++i) {
+                T* value = R + size_t(first + i) * row_;
+                if (dR)
+                    horner<true>(p[i], T(t[i]), T(1), T(h[i]), value, dR + size_t(first + i) * row_);
+                else
+                    horner<false>(p[i], T(t[i]), T(1), T(0), value, nullptr);
+            }
         }
     }
 
 private:
-    // The nodes to the left of r; the place within its cell, from 0 to 1; cells per length.
+    // The polynomials at r; the place within their cell, from 0 to 1; cells per length.
     const T* locate(double r, double& t, double& h) const {
         size_t s = segments_.size() - 1;
         while (s > 0 && r < segments_[s].start) --s;
@@ -80,58 +91,40 @@ private:
         const double u = (r - g.start) * g.per_length;
         const int64_t cell = std::clamp(int64_t(u), int64_t(0), g.cells - 1);
         t = u - double(cell), h = g.per_length;
-        return nodes_.get() + size_t(g.first + cell) * 3 * row_;
+        return polynomials_.get() + size_t(g.first + cell) * 6 * row_;
     }
 
     // The same for W places.
-    void locate(const double* r, const T** left, double* t, double* h) const {
+    void locate(const double* r, const T** p, double* t, double* h) const {
         if (segments_.size() > 1) {
-            for (int i = 0; i < W; ++i) left[i] = locate(r[i], t[i], h[i]);
+            for (int i = 0; i < W; ++i) p[i] = locate(r[i], t[i], h[i]);
             return;
         }
         const Segment g = segments_[0];
-        const int64_t step = 3 * row_;
+        const int64_t step = 6 * row_;
         int64_t cell[W];
         for (int i = 0; i < W; ++i) {
             const double u = (r[i] - g.start) * g.per_length;
             cell[i] = std::clamp(int64_t(u), int64_t(0), g.cells - 1);
             t[i] = u - double(cell[i]), h[i] = g.per_length;
         }
-        for (int i = 0; i < W; ++i) left[i] = nodes_.get() + cell[i] * step;
+        for (int i = 0; i < W; ++i) p[i] = polynomials_.get() + cell[i] * step;
     }
 
-    // What value, slope and curvature at the nodes to the left and right count for.
-    static void values(double t, double* w) {
-        const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
-        const double w3 = 10 * t3 - 15 * t4 + 6 * t5;
-        w[0] = 1 - w3;
-        w[1] = t - 6 * t3 + 8 * t4 - 3 * t5;
-        w[2] = 0.5 * (t2 - 3 * t3 + 3 * t4 - t5);
-        w[3] = w3;
-        w[4] = -4 * t3 + 7 * t4 - 3 * t5;
-        w[5] = 0.5 * t3 - t4 + 0.5 * t5;
-    }
-    static void slopes(double t, double h, double* w) {
-        const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, d3 = 30 * (t2 - 2 * t3 + t4);
-        w[0] = -h * d3;
-        w[1] = h * (1 - 18 * t2 + 32 * t3 - 15 * t4);
-        w[2] = h * 0.5 * (2 * t - 9 * t2 + 12 * t3 - 5 * t4);
-        w[3] = h * d3;
-        w[4] = h * (-12 * t2 + 28 * t3 - 15 * t4);
-        w[5] = h * (1.5 * t2 - 4 * t3 + 2.5 * t4);
-    }
-
-    template <int Stride>
-    void combine(const double* w, T weight, const T* left, T* out) const {
-        const V w0 = splat(weight * T(w[0])), w1 = splat(weight * T(w[Stride])),
-                w2 = splat(weight * T(w[2 * Stride])), w3 = splat(weight * T(w[3 * Stride])),
-                w4 = splat(weight * T(w[4 * Stride])), w5 = splat(weight * T(w[5 * Stride]));
+    // Value and slope together: the slope of each step of Horner's rule is a step for the slope.
+    template <bool Slopes>
+    void horner(const T* p, T place, T by_value, T by_slope, T* value, T* slope) const {
+        const V t = splat(place), a = splat(by_value), b = splat(by_slope);
         const int n = row_;  // which the stores might change, for all the compiler knows
-        const T* right = left + 3 * n;
-        for (int k = 0; k < n; k += W)
-            store<T>(out + k, (w0 * load(left + k) + w1 * load(left + n + k)) +
-                                  (w2 * load(left + 2 * n + k) + w3 * load(right + k)) +
-                                  (w4 * load(right + n + k) + w5 * load(right + 2 * n + k)));
+        for (int k = 0; k < n; k += W, p += W) {
+            V v = load(p + 5 * n), d{};
+            for (int q = 4; q >= 0; --q) {
+                if constexpr (Slopes) d = d * t + v;
+                v = v * t + load(p + q * n);
+            }
+            store<T>(value + k, a * v);
+            if constexpr (Slopes) store<T>(slope + k, b * d);
+        }
     }
 
     struct Segment {
@@ -141,7 +134,7 @@ private:
     int row_;
     double end_;
     std::vector<Segment> segments_;
-    Buffer<T> nodes_;
+    Buffer<T> polynomials_;  // [cell][power of the place in it][row]
 };
 
 }  // namespace vicinal

@@ -68,7 +68,7 @@ public:
         explicit Scratch(const Triplets& t)
             : neighbors(t.n_species_), sums(size_t(t.n_blocks_) * t.block_size()),
               A(W * t.f_.A.row()), dA(W * t.f_.A.row()), Q(W * t.width()), dQ(W * t.width()),
-              S(W * t.width()), dS(W * t.width()), U(t.width()), Uj(t.width()), Uk(t.width()),
+              S(W * t.width()), dS(W * t.width()), U(W * t.width()), Uj(t.width()), Uk(t.width()),
               Uc(t.width()) {
             for (int v = 0; v < W * t.width(); ++v) Q[v] = S[v] = T(1);  // where there is none
         }
@@ -88,17 +88,28 @@ public:
     void values(const Sample& sample, typename Term<T>::Scratch& any, T* row) const override {
         auto& s = static_cast<Scratch&>(any);
         clear(s);
-        each<false>(sample, s, [&](const Triple& t) {
-            T* to = s.sums.get() + t.block * block_size();
-            const int width = this->width();
-            const T *U = s.U.get(), *A = t.A;
-            angles([&](auto angle, int n) {
-                for (int v = 0; v < width; v += W, to += W) {
-                    const V u = load(U + v);
-                    for (int a = 0; a < n; ++a)
-                        store<T>(to + a * width, load(to + a * width) + angle(A, a, v) * u);
+        each<false>(sample, s, [&](int64_t block, int first, int last) {
+            T* to = s.sums.get() + block * block_size();
+            const int width = this->width(), n_A = f_.A.row();
+            for (int v = 0; v < width; v += W, to += W) {
+                const T *U = s.U.get() + v, *A = s.A.get();
+                if (f_.paired) {
+                    V sum = load(to);
+                    for (int i = first; i < last; ++i) sum += load(A + i * n_A + v) * load(U + i * width);
+                    store<T>(to, sum);
+                    continue;
                 }
-            });
+                tiles(n_angle_, [&](auto tile, int a) VICINAL_INLINE {
+                    constexpr int N = decltype(tile)::value;
+                    V sums[N];
+                    for (int k = 0; k < N; ++k) sums[k] = load(to + (a + k) * width);
+                    for (int i = first; i < last; ++i) {
+                        const V u = load(U + i * width);
+                        for (int k = 0; k < N; ++k) sums[k] += A[i * n_A + a + k] * u;
+                    }
+                    for (int k = 0; k < N; ++k) store<T>(to + (a + k) * width, sums[k]);
+                });
+            }
         });
         unpad(s, row);
     }
@@ -221,7 +232,8 @@ private:
         out[2] = (n.z[other] - cosine * n.z[i]) * per_r;
     }
 
-    // Calls f for each triple that counts, with its factors in the scratch.
+    // With slopes, calls f for each triple that counts, with its factors in the scratch; without, for
+    // runs of up to W of them that count in one block: f(block, first, last), their rows in A and U.
     template <bool Slopes, class F>
     void each(const Sample& sample, Scratch& s, const F& f) const {
         Neighbors<T>& n = s.neighbors;
@@ -239,12 +251,17 @@ private:
                     const int count = std::min(W, found - c);
                     double side[W];
                     tables<Slopes>(s, j, s.chosen.data() + c, count, side);
-                    for (int i = 0; i < count; ++i) {
-                        const int k = s.chosen[c + i];
-                        const size_t here = at + n.species[k];
-                        combine<Slopes>(s, j, k, i, side[i], weight_[here]);
-                        const int64_t row = int64_t(i) * f_.A.row();
-                        f(Triple{j, k, block_[here], s.cosine[k], s.A.get() + row, s.dA.get() + row});
+                    const int* k = s.chosen.data() + c;
+                    auto block = [&](int i) { return block_[at + n.species[k[i]]]; };
+                    for (int i = 0, first = 0; i < count; ++i) {
+                        combine<Slopes>(s, j, k[i], i, side[i], weight_[at + n.species[k[i]]]);
+                        if constexpr (Slopes) {
+                            const int64_t row = int64_t(i) * f_.A.row();
+                            f(Triple{j, k[i], block(i), s.cosine[k[i]], s.A.get() + row, s.dA.get() + row});
+                        } else if (i + 1 == count || block(i + 1) != block(i)) {
+                            f(block(i), first, i + 1);
+                            first = i + 1;
+                        }
                     }
                 }
             }
@@ -334,7 +351,7 @@ private:
         const int width = this->width();
         const T *Pj = s.P.data() + size_t(j) * width, *Pk = s.P.data() + size_t(k) * width,
                 *Q = s.Q.get() + i * width, *S = s.S.get() + i * width;
-        T* U = s.U.get();
+        T* U = s.U.get() + (Slopes ? 0 : i * width);
         const V w_ = splat(T(w));
         if constexpr (!Slopes) {
             for (int v = 0; v < width; v += W)
