@@ -1,6 +1,5 @@
 """The native engine and ``vicinal.SOAP`` against the slow SOAP and against other programs."""
 
-import os
 import subprocess
 import sys
 
@@ -183,33 +182,6 @@ print(peak, output, dense)
     peak, output, dense = map(float, run.stdout.split())
     assert dense > 4000
     assert peak < output + 64
-
-
-def test_instruction_levels_agree():
-    """Every build of the kernels that this machine can run gives the same values."""
-    from vicinal import _cpu
-
-    code = (
-        "import numpy as np, vicinal as vc, sys; from ase.build import molecule;"
-        "a = molecule('CH3CH2OH'); s = vc.SOAP(n_max=5, l_max=5).fit(a); f = s.compute(a).values;"
-        "g = s.vjp(a, np.cos(np.arange(f.size)).reshape(f.shape)).positions;"
-        "np.save(sys.stdout.buffer, np.concatenate([f.ravel(), g.ravel()]))"
-    )
-    levels = _cpu.built_levels()
-    levels = levels[: levels.index(_cpu.best_level()) + 1]
-    results = []
-    for level in levels:
-        env = os.environ | {"VICINAL_ISA": level}
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env)
-        results.append(np.frombuffer(run.stdout[128:], dtype=float))
-    for result in results[1:]:
-        close(result, results[0], 1e-13)
-    unknown = subprocess.run(
-        [sys.executable, "-c", "import vicinal; vicinal.SOAP()"],
-        capture_output=True,
-        env=os.environ | {"VICINAL_ISA": "v9"},
-    )
-    assert b"VICINAL_ISA=v9" in unknown.stderr
 
 
 @pytest.mark.parametrize("radial_basis", ["gto", "gto_dscribe", "polynomial", "bessel", "quip"])
