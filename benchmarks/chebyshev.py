@@ -8,9 +8,6 @@ explicit sum, in NumPy (vectorised over all pairs of neighbours of one atom). On
 found beforehand.
 """
 
-import argparse
-import json
-from pathlib import Path
 
 import common
 
@@ -105,7 +102,7 @@ def exponent(rows: list[dict], name: str) -> float:
 
 
 def report(found: dict) -> list[str]:
-    rows = [found["run"][str(n)] for n in NEIGHBORS]
+    rows = [found[str(n)] for n in NEIGHBORS]
     columns = ("compute", "vjp", "explicit")
     powers = {name: exponent(rows, name) for name in columns}
     lines = ["# The Chebyshev descriptor and the number of neighbours", ""]
@@ -116,7 +113,7 @@ def report(found: dict) -> list[str]:
         "number of neighbours. *Explicit*: only the angular features, summed over pairs of "
         "neighbours in NumPy.",
         "",
-        *common.machine_lines(found["run"]["machine"]),
+        *common.machine_lines(found["machine"]),
     ]
     if found["quick"]:
         lines += ["", "**A quick run: few repeats. Not for quoting.**"]
@@ -125,20 +122,5 @@ def report(found: dict) -> list[str]:
     return [*lines, "", *common.table(["neighbours", "compute", "vjp", "explicit"], table)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="some seconds")
-    parser.add_argument("--output", type=Path, default=common.RESULTS)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(work(options.quick)))
-        return
-    quick = ["--quick"] if options.quick else []
-    run = common.in_subprocess(__file__, *quick, "--worker", n_threads=1)
-    found = {"quick": options.quick, "run": run}
-    common.write("chebyshev", report(found), found, options.output)
-
-
 if __name__ == "__main__":
-    main()
+    common.run_on_one_thread(__file__, __doc__, work, report)

@@ -3,6 +3,7 @@
 Peers are other people's programs; one that is not installed is left out, and the report says so.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -109,6 +110,23 @@ def in_subprocess(script: str, *arguments, n_threads: int) -> dict:
     if done.returncode:
         sys.exit(f"{Path(script).name} {' '.join(map(str, arguments))} failed")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_on_one_thread(script: str, doc: str, work, report) -> None:
+    """The command of a benchmark: ``work(quick)`` in a process with one thread, whose dictionary
+    ``report`` turns into the lines of a page; "quick" is in it too."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few repeats")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(work(options.quick)))
+        return
+    quick = ["--quick"] if options.quick else []
+    found = in_subprocess(script, *quick, "--worker", n_threads=1)
+    found["quick"] = options.quick
+    write(Path(script).stem, report(found), found, options.output)
 
 
 # -- the machine --------------------------------------------------------------------------------

@@ -6,10 +6,7 @@ Writes results/neighbors.md and results/neighbors.json. ASE structures in; i, j,
 directions; cutoff 5 Å, one thread.
 """
 
-import argparse
-import json
 import warnings
-from pathlib import Path
 
 import common
 
@@ -85,19 +82,5 @@ def report(found: dict) -> list[str]:
     return lines + common.table(["", "pairs", "Vicinal", "vesin", "ASE", "Vicinal / vesin"], rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, default=common.RESULTS)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(work(options.quick)))
-        return
-    quick = ["--quick"] if options.quick else []
-    found = common.in_subprocess(__file__, *quick, "--worker", n_threads=1)
-    common.write("neighbors", report(found), found, options.output)
-
-
 if __name__ == "__main__":
-    main()
+    common.run_on_one_thread(__file__, __doc__, work, report)

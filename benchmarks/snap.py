@@ -9,8 +9,6 @@ microseconds per atom on one thread. LAMMPS is left out where it is not installe
 some minutes; --quick one.
 """
 
-import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -239,20 +237,5 @@ def report(found: dict) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a minute")
-    parser.add_argument("--output", type=Path, default=common.RESULTS)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(work(options.quick)))
-        return
-    quick = ["--quick"] if options.quick else []
-    found = common.in_subprocess(__file__, *quick, "--worker", n_threads=1)
-    found["quick"] = options.quick
-    common.write("snap", report(found), found, options.output)
-
-
 if __name__ == "__main__":
-    main()
+    common.run_on_one_thread(__file__, __doc__, work, report)
