@@ -131,8 +131,9 @@ class SymmetryFunction:
         return self.kind == "G5" and self.zeta == int(self.zeta) and self.center is None
 
     def name(self, cutoff: float) -> str:
-        symbols = ",".join(chemical_symbols[z] for z in self.neighbors or ())
-        text = f"w{self.kind}" if self.weighted else f"{self.kind}[{symbols}]"
+        text = f"w{self.kind}" if self.weighted else self.kind
+        if self.neighbors is not None and not self.weighted:
+            text += f"[{','.join(chemical_symbols[z] for z in self.neighbors)}]"
         if self.center is not None:
             text += f" at {chemical_symbols[self.center]}"
         shown = {"eta": self.eta, "rs": self.rs, "kappa": self.kappa, "zeta": self.zeta,
