@@ -8,7 +8,6 @@ explicit sum, in NumPy (vectorised over all pairs of neighbours of one atom). On
 found beforehand.
 """
 
-
 import common
 
 NEIGHBORS = (20, 35, 50, 75, 100, 150, 200)

@@ -1,0 +1,1 @@
+"""Do different environments get different numbers? One module a way of asking."""
