@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from vicinal.basis.cutoff import CUTOFF_FUNCTIONS
+from vicinal.basis.cutoff import CUTOFF_FUNCTIONS, PLAIN_CUTOFF_FUNCTIONS
 from vicinal.basis.spline import Table, tabulate
 from vicinal.correlate.grids import GAUSSIANS, Grid, chain_grid, pair_grid, triple_grid
 from vicinal.descriptors.parameters import (
@@ -60,9 +60,6 @@ WEIGHTINGS = {
     },
 }
 WEIGHTINGS[4] = WEIGHTINGS[3]
-
-#: How functions that have no width of their own fade out a weighting.
-FADES = tuple(name for name, f in CUTOFF_FUNCTIONS.items() if not f.uses_width)
 
 #: Å; beyond it atoms do not see each other where a weighting has no cutoff.
 UNBOUNDED = 1000.0
@@ -249,7 +246,7 @@ def parse_dscribe(geometry, grid, weighting=None) -> tuple[int, dict]:
 def check_common(descriptor) -> None:
     """Check the parameters that these descriptors share."""
     check_choice("gaussian", descriptor.gaussian, GAUSSIANS)
-    check_choice("cutoff_function", descriptor.cutoff_function, FADES)
+    check_choice("cutoff_function", descriptor.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
     check_flag("normalize_gaussians", descriptor.normalize_gaussians)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import scipy.sparse
 from ase.data import atomic_numbers, chemical_symbols
 
-from vicinal.basis.cutoff import CUTOFF_FUNCTIONS
+from vicinal.basis.cutoff import CUTOFF_FUNCTIONS, PLAIN_CUTOFF_FUNCTIONS
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.grids import Grid, center_rows, pair_grid, triple_grid
 from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.many_body import FADES, grid_numbers
+from vicinal.descriptors.many_body import grid_numbers
 from vicinal.descriptors.parameters import (
     check_choice,
     check_integer,
@@ -165,7 +165,7 @@ class SLATM(Descriptor):
         super()._validate()
         if not self.cutoff > _FIRST_DISTANCE:
             raise ParameterError(f"cutoff must be above {_FIRST_DISTANCE} Å, not {self.cutoff!r}")
-        check_choice("cutoff_function", self.cutoff_function, FADES)
+        check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
         check_integer("power", self.power, 0)
         for name in ("sigmas", "steps"):
             both = getattr(self, name)
