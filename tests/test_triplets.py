@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from vicinal import Environments, _engine
+from vicinal.basis.species import unordered_pairs
 from vicinal.basis.spline import Table, tabulate
 from vicinal.correlate.sums import SumsPlan
-from vicinal.correlate.triplets import pair_index, species_pairs, triplets
+from vicinal.correlate.triplets import pair_index, triplets
 from vicinal.descriptors.plan import Pairs
 from vicinal.testing.frames import build
 
@@ -63,7 +64,7 @@ def setting(seed=0):
 
 
 def slow(D, pairs, block, weight, side, mean, triangle):
-    out = np.zeros((pairs.n_samples, len(species_pairs(N_SPECIES)), len(WAVES), len(ETA)))
+    out = np.zeros((pairs.n_samples, len(unordered_pairs(N_SPECIES)), len(WAVES), len(ETA)))
     for i in range(pairs.n_samples):
         inside = range(pairs.start[i], pairs.stop[i])
         for j, k in itertools.combinations(inside, 2):

@@ -63,6 +63,6 @@ def channel_names(mixing: np.ndarray, species: tuple[int, ...]) -> list[str]:
     ]
 
 
-def channel_pairs(n_channels: int) -> list[tuple[int, int]]:
-    """All pairs (a, b), a <= b."""
-    return list(combinations_with_replacement(range(n_channels), 2))
+def unordered_pairs(n: int) -> list[tuple[int, int]]:
+    """Pairs (a, b) of n species or channels, a <= b: 00, 01, 02, .., 11, 12, ..."""
+    return list(combinations_with_replacement(range(n), 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vicinal.basis.species import unordered_pairs
 from vicinal.basis.spline import Table
 from vicinal.correlate.sums import native
 
@@ -73,14 +74,9 @@ def triplets(
     )
 
 
-def species_pairs(n: int) -> list[tuple[int, int]]:
-    """Unordered pairs of species, a <= b: 00, 01, 02, .., 11, 12, ..."""
-    return [(a, b) for a in range(n) for b in range(a, n)]
-
-
 def pair_index(n: int) -> np.ndarray:
-    """(n, n) symmetric array: the number of each pair in :func:`species_pairs`."""
+    """(n, n) symmetric array: the number of each of the :func:`.unordered_pairs`."""
     index = np.empty((n, n), dtype=np.int64)
-    for k, (a, b) in enumerate(species_pairs(n)):
+    for k, (a, b) in enumerate(unordered_pairs(n)):
         index[a, b] = index[b, a] = k
     return index

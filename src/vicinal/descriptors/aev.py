@@ -6,9 +6,10 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from vicinal.basis.cutoff import get_cutoff_function
+from vicinal.basis.species import unordered_pairs
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import SumsPlan, radial_sums
-from vicinal.correlate.triplets import pair_index, species_pairs, triplets
+from vicinal.correlate.triplets import pair_index, triplets
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
 from vicinal.errors import ParameterError
@@ -239,7 +240,7 @@ class AEV(Descriptor):
         def names():
             return [f"AEV[{s}] rs={rs:.6g}" for s in symbols for rs in radial_shifts] + [
                 f"AEV[{symbols[a]},{symbols[b]}] rs={rs:.6g} theta_s={theta:.6g}"
-                for a, b in species_pairs(n)
+                for a, b in unordered_pairs(n)
                 for rs in angular_shifts
                 for theta in sections
             ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.polynomial.chebyshev import Chebyshev
 
 from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS
-from vicinal.basis.species import channel_names, channel_pairs, check_channels, mixing_matrix
+from vicinal.basis.species import channel_names, check_channels, mixing_matrix, unordered_pairs
 from vicinal.basis.tables import radial_functions
 from vicinal.correlate.moments import angular_sums, legendre_series
 from vicinal.correlate.sums import SumsPlan
@@ -138,7 +138,7 @@ class AngularFourierSeries(Descriptor):
     def _make_plan(self, species: tuple[int, ...]) -> SumsPlan:
         radial = self._radial()
         mixing = mixing_matrix(self.channels, species)
-        pairs = channel_pairs(len(mixing))
+        pairs = unordered_pairs(len(mixing))
         orders = [(n, l) for n in range(self.n_max) for l in range(self.l_max + 1)]
         terms, matrix = angular_sums(
             lambda r: radial.evaluate(r)[:, 0],

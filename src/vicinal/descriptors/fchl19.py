@@ -7,9 +7,10 @@ from ase.data import chemical_symbols
 
 from vicinal import _engine
 from vicinal.basis.cutoff import get_cutoff_function
+from vicinal.basis.species import unordered_pairs
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import SumsPlan, radial_sums
-from vicinal.correlate.triplets import species_pairs, triplets
+from vicinal.correlate.triplets import triplets
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_integer, check_number
 from vicinal.errors import ParameterError
@@ -223,7 +224,7 @@ class FCHL19(Descriptor):
             waves = [f"{wave} {o} theta" for o in orders for wave in ("cos", "sin")]
             return [f"FCHL19[{s}] R={R:.6g}" for s in symbols for R in two] + [
                 f"FCHL19[{symbols[a]},{symbols[b]}] R={R:.6g} {wave}"
-                for a, b in species_pairs(n)
+                for a, b in unordered_pairs(n)
                 for R in three
                 for wave in waves
             ]

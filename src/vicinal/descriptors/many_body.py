@@ -257,7 +257,3 @@ def grid_numbers(points: np.ndarray) -> list[str]:
         if len(set(numbers)) == len(numbers):
             break
     return numbers
-
-
-def unordered_pairs(n: int) -> list[tuple[int, int]]:
-    return [(a, b) for a in range(n) for b in range(a, n)]

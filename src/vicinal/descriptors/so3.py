@@ -7,7 +7,7 @@ import numpy as np
 from vicinal.basis.angular import real_coupling
 from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS
 from vicinal.basis.radial import DENSITIES, RADIAL_BASES
-from vicinal.basis.species import channel_names, channel_pairs, check_channels, mixing_matrix
+from vicinal.basis.species import channel_names, check_channels, mixing_matrix, unordered_pairs
 from vicinal.basis.tables import radial_functions, radial_table
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.correlate.sums import SumsPlan, triple_products
@@ -239,7 +239,7 @@ class SO3PowerSpectrum(_Density):
 
     def _make_plan(self, species: tuple[int, ...]) -> PowerSpectrumPlan:
         mixing = mixing_matrix(self.channels, species)
-        pairs = channel_pairs(len(mixing))
+        pairs = unordered_pairs(len(mixing))
         index, names, offset = [], [], 0
         channels = channel_names(mixing, species)
         for a, b in pairs:

@@ -8,11 +8,12 @@ import numpy as np
 import scipy.sparse
 from ase.data import chemical_symbols
 
+from vicinal.basis.species import unordered_pairs
 from vicinal.correlate.grids import center_rows
 from vicinal.correlate.normalization import NormalizedPlan
 from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors.base import Descriptor, _array, _choose
-from vicinal.descriptors.many_body import Order, check_common, unordered_pairs
+from vicinal.descriptors.many_body import Order, check_common
 from vicinal.descriptors.parameters import check_choice
 from vicinal.errors import ParameterError
 from vicinal.features import Features, Gradient, Jacobian

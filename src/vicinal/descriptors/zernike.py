@@ -7,7 +7,7 @@ import scipy.sparse
 from scipy.special import eval_jacobi
 
 from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS, get_cutoff_function
-from vicinal.basis.species import channel_names, channel_pairs, check_channels, mixing_matrix
+from vicinal.basis.species import channel_names, check_channels, mixing_matrix, unordered_pairs
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import SumsPlan, diagonal_spectrum
 from vicinal.descriptors.base import Descriptor
@@ -146,7 +146,7 @@ class Zernike(Descriptor):
             return functions * fade(r, cutoff=self.cutoff)[:, None, None]
 
         mixing = mixing_matrix(self.channels, species)
-        pairs = channel_pairs(len(mixing))
+        pairs = unordered_pairs(len(mixing))
         term = diagonal_spectrum(
             tabulate(radial, self.cutoff, accuracy=table_accuracy(self.accuracy, self.dtype)),
             self.degree,
