@@ -9,7 +9,12 @@ from ase.data import chemical_symbols
 
 from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import native
-from vicinal.descriptors.parameters import check_integer, check_number, species_values
+from vicinal.descriptors.parameters import (
+    check_integer,
+    check_number,
+    species_values,
+    table_accuracy,
+)
 from vicinal.errors import ParameterError
 
 #: Larger ones need more digits than Racah's formula leaves.
@@ -120,8 +125,7 @@ def so4_invariants(
         Neighbours fade out below ``switch_at - switch_width``; width 0: they do not.
     relative : bool: subtract what the centre alone gives
     """
-    # Single precision cannot use a finer table, and a coarse one stays in cache.
-    accuracy = 1e-12 if np.dtype(dtype) == np.float64 else 1e-7
+    accuracy = table_accuracy(1e-12, dtype)
     table = tabulate(lambda x: fade(x)[:, None, None], 1.0, breakpoints, accuracy)
 
     def full(value, shape, kind=float):

@@ -9,7 +9,7 @@ from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors import acsf_presets
 from vicinal.descriptors import symmetry_functions as sf
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import check_choice, check_flag, species_numbers
+from vicinal.descriptors.parameters import check_choice, check_flag, species_numbers, table_accuracy
 from vicinal.errors import ParameterError
 
 
@@ -280,12 +280,11 @@ class ACSF(Descriptor):
 
     def _make_plan(self, species: tuple[int, ...]) -> SumsPlan:
         functions = self._expanded(species)
-        single = np.dtype(self.dtype) == np.float32
         terms, matrix = sf.terms_and_matrix(
             functions,
             species,
             self.dtype,
-            accuracy=max(self.accuracy, 1e-7) if single else self.accuracy,
+            accuracy=table_accuracy(self.accuracy, self.dtype),
             by_moments=self._by_moments,
         )
         return SumsPlan(

@@ -11,7 +11,12 @@ from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import SumsPlan, radial_sums
 from vicinal.correlate.triplets import pair_index, triplets
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
+from vicinal.descriptors.parameters import (
+    check_choice,
+    check_number,
+    species_numbers,
+    table_accuracy,
+)
 from vicinal.errors import ParameterError
 
 CUTOFFS = ("cosine", "poly1", "poly2", "poly3", "poly4", "tanh", "tanh_one", "exponential")
@@ -205,8 +210,7 @@ class AEV(Descriptor):
         radial_shifts, angular_shifts, sections = self._grids()
         place, n = np.array(self._order(species)), len(species)
         fade = get_cutoff_function(self.cutoff_function)
-        single = np.dtype(self.dtype) == np.float32
-        accuracy = max(self.accuracy, 1e-7) if single else self.accuracy
+        accuracy = table_accuracy(self.accuracy, self.dtype)
 
         def radial(r):
             gaussians = np.exp(-self.radial_eta * (r[:, None] - radial_shifts) ** 2)

@@ -12,7 +12,7 @@ from vicinal.basis.spline import tabulate
 from vicinal.correlate.sums import SumsPlan, radial_sums
 from vicinal.correlate.triplets import triplets
 from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import check_integer, check_number
+from vicinal.descriptors.parameters import check_integer, check_number, table_accuracy
 from vicinal.errors import ParameterError
 
 #: Two-body functions are constant below this distance (Å), since they are infinite at zero.
@@ -178,8 +178,7 @@ class FCHL19(Descriptor):
         two, three = self._shells()
         orders = 2 * np.arange(self.n_fourier) + 1
         fade = get_cutoff_function("cosine")
-        single = np.dtype(self.dtype) == np.float32
-        accuracy = max(self.accuracy, 1e-7) if single else self.accuracy
+        accuracy = table_accuracy(self.accuracy, self.dtype)
 
         def radial(r):
             r = np.maximum(r, NEAREST)[:, None]
