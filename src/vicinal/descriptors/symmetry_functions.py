@@ -19,7 +19,7 @@ from vicinal.basis.spline import tabulate
 from vicinal.correlate.moments import angular_sums, legendre_series
 from vicinal.correlate.sums import radial_sums
 from vicinal.correlate.triplets import triplets
-from vicinal.descriptors.parameters import check_choice, check_number, species_numbers
+from vicinal.descriptors.parameters import check_choice, check_flag, check_number, species_numbers
 from vicinal.errors import ParameterError
 
 KINDS = ("G1", "G2", "G3", "G4", "G5", "P2", "P4", "P5")
@@ -174,8 +174,7 @@ def parse(kind: str, given, where: str, defaults: dict) -> SymmetryFunction:
             merged[key] = float(merged[key])
     check_choice(f"{where}: cutoff_function", merged["cutoff_function"], CUTOFFS)
     for key in ("weighted", "asymmetric"):
-        if not isinstance(merged.setdefault(key, False), bool | np.bool_):
-            raise ParameterError(f"{where}: {key} must be True or False")
+        check_flag(f"{where}: {key}", merged.setdefault(key, False))
         merged[key] = bool(merged[key])
     merged["center"] = _species(where, "center", merged.get("center"), 1)
     wanted = 2 if "lambda" in names or "angle_low" in names else 1
