@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from vicinal.basis.radial import RadialFunctions
+from vicinal.basis.species import channel_names
 from vicinal.basis.tables import radial_functions, radial_table
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.descriptors import conventions
@@ -260,10 +260,7 @@ class SOAP(Descriptor):
 
 def _names(labels: np.ndarray, mixing: np.ndarray, species: tuple[int, ...]) -> list[str]:
     """``SOAP[H,O] l=2 n=0 n'=3``; a channel of several species is named after all of them."""
-    channels = []
-    for weights in mixing:
-        inside = np.flatnonzero(weights)
-        channels.append("+".join(chemical_symbols[species[z]] for z in inside) or "nothing")
+    channels = [name or "nothing" for name in channel_names(mixing, species)]
     if len(set(channels)) < len(channels):
         channels = [f"{q}:{name}" for q, name in enumerate(channels)]
     return [
