@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import scipy.sparse
 
-from vicinal import _engine
 from vicinal.basis.spline import Table
+from vicinal.correlate.sums import native
 from vicinal.descriptors.plan import Pairs
 
 
@@ -61,10 +61,8 @@ class PowerSpectrumPlan:
         identity = mixing.shape == (n_species, n_species) and (mixing == np.eye(n_species)).all()
         self.dtype = np.dtype(dtype)
         self.names = names
-        native = _engine.native
-        kernel = native.DensityPlan64 if self.dtype == np.float64 else native.DensityPlan32
         pair_factor, triangle_factor = factors or (1.0, 1.0)
-        self._kernel = kernel(
+        self._kernel = native("DensityPlan", dtype)(
             edges=table.edges,
             cells=table.cells,
             nodes=table.nodes.reshape(-1, 3, n_l, n_max),
