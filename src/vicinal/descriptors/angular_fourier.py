@@ -6,19 +6,18 @@ from numpy.polynomial.chebyshev import Chebyshev
 
 from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS
 from vicinal.basis.species import channel_names, check_channels, mixing_matrix, unordered_pairs
-from vicinal.basis.tables import radial_functions
 from vicinal.correlate.moments import angular_sums, legendre_series
 from vicinal.correlate.sums import SumsPlan
-from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import (
     check_choice,
     check_flag,
     check_integer,
     table_accuracy,
 )
+from vicinal.descriptors.radial_expansion import RadialExpansion
 
 
-class AngularFourierSeries(Descriptor):
+class AngularFourierSeries(RadialExpansion):
     """Fourier series of the angles between neighbours, in several radial functions.
 
     ::
@@ -80,6 +79,7 @@ class AngularFourierSeries(Descriptor):
     """
 
     registry_name = "afs"
+    density = "delta"
 
     def __init__(
         self,
@@ -113,27 +113,15 @@ class AngularFourierSeries(Descriptor):
         self.n_threads = n_threads
         self._validate()
 
-    @property
-    def smoothness(self) -> float:
-        return self._radial().smoothness
-
     def _validate(self) -> None:
         super()._validate()
         check_integer("l_max", self.l_max, 0)
         check_channels(self.channels)
-        self._radial()  # which checks its own parameters
         check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
         check_flag("self_terms", self.self_terms)
 
-    def _radial(self):
-        return radial_functions(
-            radial_basis=self.radial_basis,
-            density="delta",
-            cutoff=self.cutoff,
-            n_max=self.n_max,
-            l_max=0,
-            cutoff_function=self.cutoff_function,
-        )
+    def _radial_parameters(self) -> dict:
+        return super()._radial_parameters() | {"l_max": 0}  # its own is that of the angles
 
     def _make_plan(self, species: tuple[int, ...]) -> SumsPlan:
         radial = self._radial()

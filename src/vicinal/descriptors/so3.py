@@ -6,30 +6,12 @@ import numpy as np
 
 from vicinal.basis.angular import real_coupling
 from vicinal.basis.cutoff import PLAIN_CUTOFF_FUNCTIONS
-from vicinal.basis.radial import DENSITIES, RADIAL_BASES
 from vicinal.basis.species import channel_names, check_channels, mixing_matrix, unordered_pairs
-from vicinal.basis.tables import radial_functions, radial_table
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.correlate.sums import SumsPlan, triple_products
-from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import (
-    check_choice,
-    check_flag,
-    check_integer,
-    check_number,
-    table_accuracy,
-)
+from vicinal.descriptors.parameters import check_choice, check_flag, check_integer, check_number
+from vicinal.descriptors.radial_expansion import RadialExpansion
 from vicinal.errors import ParameterError
-
-_RADIAL_PARAMETERS = (
-    "radial_basis",
-    "density",
-    "sigma",
-    "cutoff",
-    "n_max",
-    "l_max",
-    "cutoff_function",
-)
 
 #: Sharp neighbours and the radial functions of Bartók et al., which need no cutoff function.
 _SHARP = {
@@ -40,25 +22,8 @@ _SHARP = {
 }
 
 
-class _Density(Descriptor):
-    """What the two have in common: the expansion of the density."""
-
-    @property
-    def neighbor_cutoff(self) -> float:
-        return self._radial().end
-
-    @property
-    def smoothness(self) -> float:
-        return self._radial().smoothness
-
-    def _radial_parameters(self) -> dict:
-        return {name: getattr(self, name) for name in _RADIAL_PARAMETERS}
-
-    def _radial(self):
-        return radial_functions(**self._radial_parameters())
-
-    def _table(self):
-        return radial_table(table_accuracy(self.accuracy, self.dtype), **self._radial_parameters())
+class _Density(RadialExpansion):
+    """What the two have in common."""
 
     @property
     def _height(self) -> float:
@@ -67,11 +32,8 @@ class _Density(Descriptor):
 
     def _validate(self) -> None:
         super()._validate()
-        check_choice("density", self.density, DENSITIES)
-        check_choice("radial_basis", self.radial_basis, tuple(RADIAL_BASES))
         check_choice("cutoff_function", self.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
         check_channels(self.channels)
-        self._radial()  # which checks its own parameters
 
 
 class SO3PowerSpectrum(_Density):

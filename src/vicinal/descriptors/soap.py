@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from vicinal.basis.radial import RadialFunctions
 from vicinal.basis.species import channel_names
-from vicinal.basis.tables import radial_functions, radial_table
 from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.descriptors import conventions
-from vicinal.descriptors.base import Descriptor
-from vicinal.descriptors.parameters import (
-    check_choice,
-    check_flag,
-    check_number,
-    table_accuracy,
-)
+from vicinal.descriptors.parameters import check_choice, check_flag, check_number
+from vicinal.descriptors.radial_expansion import RadialExpansion
 from vicinal.errors import ParameterError
 
-_RADIAL_PARAMETERS = (
-    "radial_basis",
-    "density",
-    "sigma",
-    "cutoff",
-    "n_max",
-    "l_max",
-    "cutoff_function",
-    "cutoff_width",
-    "weighting",
-)
 
-
-class SOAP(Descriptor):
+class SOAP(RadialExpansion):
     """Smooth overlap of atomic positions: the power spectrum of the neighbour density.
 
     ::
@@ -200,24 +181,8 @@ class SOAP(Descriptor):
 
     # -- what the base asks for -----------------------------------------------------------------
 
-    @property
-    def neighbor_cutoff(self) -> float:
-        return self._radial().end
-
-    @property
-    def smoothness(self) -> float:
-        """Continuous derivatives as a neighbour crosses the cutoff; -1 is a jump."""
-        return self._radial().smoothness
-
-    def _radial(self) -> RadialFunctions:
-        return radial_functions(**self._radial_parameters())
-
-    def _radial_parameters(self) -> dict:
-        return {name: getattr(self, name) for name in _RADIAL_PARAMETERS}
-
     def _validate(self) -> None:
         super()._validate()
-        self._radial()  # which checks its own parameters
         check_number("central_weight", self.central_weight)
         check_choice("normalization", self.normalization, (None, "l2"))
         check_choice("convention", self.convention, conventions.CONVENTIONS)
@@ -229,7 +194,6 @@ class SOAP(Descriptor):
             raise ParameterError(f"sparse=True is not there with convention={self.convention!r}")
 
     def _make_plan(self, species: tuple[int, ...]) -> PowerSpectrumPlan:
-        radial = self._radial()
         mixing, pairs = conventions.channel_pairs(
             len(species), compression=self.compression, mixing=self.mixing
         )
@@ -242,10 +206,8 @@ class SOAP(Descriptor):
             sigma=self.sigma,
         )
         return PowerSpectrumPlan(
-            table=radial_table(
-                table_accuracy(self.accuracy, self.dtype), **self._radial_parameters()
-            ),
-            center=self.central_weight * radial.central(),
+            table=self._table(),
+            center=self.central_weight * self._radial().central(),
             n_species=len(species),
             mixing=mixing,
             channel_pairs=pairs,
