@@ -66,28 +66,6 @@ class CoulombMatrix(StructureMatrix):
     periodic = False
     _kind = "CoulombMatrix"
 
-    def __init__(
-        self,
-        *,
-        n_atoms_max=None,
-        permutation="sorted_l2",
-        layout="full",
-        sigma=None,
-        seed=0,
-        species=None,
-        dtype="float64",
-        n_threads=None,
-    ):
-        self.n_atoms_max = n_atoms_max
-        self.permutation = permutation
-        self.layout = layout
-        self.sigma = sigma
-        self.seed = seed
-        self.species = species
-        self.dtype = dtype
-        self.n_threads = n_threads
-        self._validate()
-
     @classmethod
     def from_qmllib(cls, *, size=23, sorting="row-norm") -> CoulombMatrix:
         """The matrix of ``qmllib.representations.generate_coulomb_matrix(..., size, sorting)``."""

@@ -63,28 +63,6 @@ class SineMatrix(StructureMatrix):
     needs_cell = True
     _kind = "SineMatrix"
 
-    def __init__(
-        self,
-        *,
-        n_atoms_max=None,
-        permutation="sorted_l2",
-        layout="full",
-        sigma=None,
-        seed=0,
-        species=None,
-        dtype="float64",
-        n_threads=None,
-    ):
-        self.n_atoms_max = n_atoms_max
-        self.permutation = permutation
-        self.layout = layout
-        self.sigma = sigma
-        self.seed = seed
-        self.species = species
-        self.dtype = dtype
-        self.n_threads = n_threads
-        self._validate()
-
     def _matrices(self, group: Group, dtype: np.dtype, derivatives: bool) -> Matrices:
         inverse = np.linalg.inv(group.cells)
         s = group.positions @ inverse

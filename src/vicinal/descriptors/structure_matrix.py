@@ -40,6 +40,28 @@ class StructureMatrix(StructureDescriptor):
         "dtype": "float64",
     }
 
+    def __init__(
+        self,
+        *,
+        n_atoms_max=None,
+        permutation="sorted_l2",
+        layout="full",
+        sigma=None,
+        seed=0,
+        species=None,
+        dtype="float64",
+        n_threads=None,
+    ):
+        self.n_atoms_max = n_atoms_max
+        self.permutation = permutation
+        self.layout = layout
+        self.sigma = sigma
+        self.seed = seed
+        self.species = species
+        self.dtype = dtype
+        self.n_threads = n_threads
+        self._validate()
+
     @classmethod
     def from_dscribe(cls, **parameters):
         """The matrix of DScribe's class of this kind: its numbers, in its order.
