@@ -42,9 +42,7 @@ class NormalizedPlan:
     def jacobian(self, pairs: Pairs, pair_block, center_block, out: np.ndarray) -> None:
         self._plan.jacobian(pairs, pair_block, center_block, out)
         sample = np.empty(len(out), dtype=np.int64)
-        of_center = np.repeat(np.arange(pairs.n_samples), np.diff(pairs.samples))
-        sample[center_block] = of_center
-        sample[pair_block] = np.repeat(of_center, pairs.stop - pairs.start)
+        sample[pair_block], sample[center_block] = pairs.owners
         slope = self._slope(pairs, sample)
         for a in range(3):
             out[:, a] = slope(out[:, a])

@@ -50,10 +50,8 @@ class QuadraticPlan:
     def jacobian(self, pairs: Pairs, pair_block, center_block, out: np.ndarray) -> None:
         linear = np.zeros((*out.shape[:2], self.n_linear), self.dtype)
         self.plan.jacobian(pairs, pair_block, center_block, linear)
-        row_of_center = np.repeat(np.arange(pairs.n_samples), np.diff(pairs.samples))
         row = np.zeros(len(out), dtype=np.int64)  # the sample of each block
-        row[center_block] = row_of_center
-        row[pair_block] = np.repeat(row_of_center, pairs.stop - pairs.start)
+        row[pair_block], row[center_block] = pairs.owners
         whole = np.empty_like(out)
         whole[..., : self.n_linear] = linear
         self._push(self._linear(pairs)[row][:, None], linear, whole)

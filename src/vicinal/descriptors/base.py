@@ -191,10 +191,8 @@ class Descriptor(TransformerMixin, BaseEstimator):
         and ``jvp`` do not serve.
         """
         env, plan, chosen, pairs = self._prepare(frames, centers)
-        row = np.repeat(np.arange(pairs.n_samples), np.diff(pairs.samples))  # of each centre
-        n_neighbors = pairs.stop - pairs.start
         moved = _engine.native.selected_neighbors(pairs)
-        keys = np.concatenate([np.repeat(row, n_neighbors), row]) * np.int64(env.n_atoms)
+        keys = np.concatenate(pairs.owners) * np.int64(env.n_atoms)
         keys += np.concatenate([moved, chosen])
         blocks, block = np.unique(keys, return_inverse=True)
         values = np.zeros((len(blocks), 3, plan.n_features), plan.dtype)

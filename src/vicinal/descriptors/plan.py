@@ -38,6 +38,12 @@ class Pairs:
     def n_pairs(self) -> int:
         return int((self.stop - self.start).sum())
 
+    @property
+    def owners(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sample of each selected pair, and that of each centre."""
+        center = np.repeat(np.arange(self.n_samples), np.diff(self.samples))
+        return np.repeat(center, self.stop - self.start), center
+
     def chunks(self, limit: int, samples: int) -> Iterator[tuple[int, int]]:
         """Ranges of at most ``samples`` samples and ``limit`` pairs each (or a single sample)."""
         ends = np.concatenate([[0], np.cumsum(self.stop - self.start)])[self.samples]
