@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from ase.data import chemical_symbols
 
-from vicinal.correlate.normalization import NormalizedPlan
-from vicinal.correlate.sums import SumsPlan
-from vicinal.descriptors import many_body
-from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.mbtr import K2, K3
 from vicinal.descriptors.parameters import check_choice
+from vicinal.descriptors.spectra import Spectra
 from vicinal.errors import ParameterError
 
 
-class LMBTR(Descriptor):
+class LMBTR(Spectra):
     """Local many-body tensor representation: distances and angles about a centre, by species.
 
     ::
@@ -74,6 +70,7 @@ class LMBTR(Descriptor):
     """
 
     registry_name = "lmbtr"
+    _label = "LMBTR"
 
     def __init__(
         self,
@@ -105,90 +102,31 @@ class LMBTR(Descriptor):
         self.n_threads = n_threads
         self._validate()
 
-    @classmethod
-    def from_dscribe(
-        cls, *, geometry, grid, weighting=None, normalize_gaussians=True, normalization="none",
-        species=None, periodic=False, sparse=False, dtype="float64",
-    ) -> LMBTR:  # fmt: skip
-        """The LMBTR of ``dscribe.descriptors.LMBTR(...)``: its numbers, in its order."""
-        k, given = many_body.parse_dscribe(geometry, grid, weighting)
-        if k == 1:
-            raise ParameterError("geometry: LMBTR has no k = 1")
-        if sparse:
-            raise ParameterError("sparse=True is not there")
-        return cls(
-            **{"k2": None, "k3": None, f"k{k}": given},
-            cutoff_function=None,
-            normalization=None if normalization == "none" else normalization,
-            normalize_gaussians=normalize_gaussians,
-            convention="dscribe",
-            species=species,
-            periodic=None if periodic else False,
-            dtype=dtype,
-        )
-
-    def _orders(self) -> list[many_body.Order]:
-        return [
-            many_body.parse(f"k{k}", k, one, bounded=self.periodic is None)
-            for k, one in ((2, self.k2), (3, self.k3))
-            if one is not None
-        ]
-
     @property
     def neighbor_cutoff(self) -> float:
         return max(order.reach(ends=True) for order in self._orders())
 
     @property
     def smoothness(self) -> float:
-        """Continuous derivatives as a tuple grows beyond its cutoff; -1 is a jump.
-
-        A normalised row jumps where the first neighbour of an atom comes in.
-        """
-        if self.normalization is not None:
-            return -1
-        return min(order.smoothness(self.cutoff_function) for order in self._orders())
+        """A normalised row jumps where the first neighbour of an atom comes in."""
+        return super().smoothness if self.normalization is None else -1
 
     def _validate(self) -> None:
         super()._validate()
-        check_choice("convention", self.convention, ("vicinal", "dscribe"))
         check_choice("normalization", self.normalization, (None, "l2", "l2_each"))
-        many_body.check_common(self)
         if not self._orders():
             raise ParameterError("k2 and k3 are both None: nothing to compute")
 
-    def _make_plan(self, species):
-        orders = self._orders()
-        terms, parts = [], []
-        for order in orders:
-            grid = order.grid_of(self.dtype, self.gaussian, self.normalize_gaussians)
-            number = {one: q for q, one in enumerate(self._tuples(order.k, len(species)))}
-            blocks = _blocks(number, order.k, len(species))
-            term = order.term(grid, self.cutoff_function, 1.0, *blocks)
-            start = parts[-1].stop if parts else 0
-            parts.append(slice(start, start + term.size))
-            terms.append(term)
-        plan = SumsPlan(terms, dtype=self.dtype, names=lambda: self._names(orders, species))
-        if self.normalization is None:
-            return plan
-        whole = [slice(0, plan.n_features)]
-        return NormalizedPlan(plan, whole if self.normalization == "l2" else parts)
+    def _term(self, order, grid, number, species):
+        blocks = _blocks(number, order.k, len(species))
+        return order.term(grid, self.cutoff_function, 1.0, *blocks)
 
     def _tuples(self, k: int, n: int) -> list[tuple[int, ...]]:
-        """Species of the tuples in the order of their blocks; -1 is the centre, X."""
         some = range(-1 if self.convention == "dscribe" else 0, n)
         if k == 2:
             return [(-1, a) for a in some]
         around = [(a, -1, b) for a in some for b in some if a <= b]
         return around + [(-1, v, b) for v in range(n) for b in some]
-
-    def _names(self, orders, species) -> list[str]:
-        symbols = [*(chemical_symbols[z] for z in species), "X"]
-        return [
-            f"LMBTR[{','.join(symbols[s] for s in one)}] {label}"
-            for order in orders
-            for one in self._tuples(order.k, len(species))
-            for label in order.labels()
-        ]
 
 
 def _blocks(number: dict[tuple[int, ...], int], k: int, n: int) -> list[np.ndarray]:

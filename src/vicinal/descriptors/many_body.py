@@ -14,16 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from vicinal.basis.cutoff import CUTOFF_FUNCTIONS, PLAIN_CUTOFF_FUNCTIONS
+from vicinal.basis.cutoff import CUTOFF_FUNCTIONS
 from vicinal.basis.spline import Table, tabulate
-from vicinal.correlate.grids import GAUSSIANS, Grid, chain_grid, pair_grid, triple_grid
-from vicinal.descriptors.parameters import (
-    check_choice,
-    check_flag,
-    check_integer,
-    check_number,
-    plain,
-)
+from vicinal.correlate.grids import Grid, chain_grid, pair_grid, triple_grid
+from vicinal.descriptors.parameters import check_choice, check_integer, check_number, plain
 from vicinal.errors import ParameterError
 
 #: Geometry functions of each order: the label in feature names, and the default grid.
@@ -241,13 +235,6 @@ def parse_dscribe(geometry, grid, weighting=None) -> tuple[int, dict]:
     if weighting is not None and k > 1:
         given["weighting"] = {"cutoff" if q == "r_cut" else q: v for q, v in weighting.items()}
     return k, given
-
-
-def check_common(descriptor) -> None:
-    """Check the parameters that these descriptors share."""
-    check_choice("gaussian", descriptor.gaussian, GAUSSIANS)
-    check_choice("cutoff_function", descriptor.cutoff_function, PLAIN_CUTOFF_FUNCTIONS)
-    check_flag("normalize_gaussians", descriptor.normalize_gaussians)
 
 
 def grid_numbers(points: np.ndarray) -> list[str]:

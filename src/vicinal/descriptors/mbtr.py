@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vicinal.descriptors import many_body
 from vicinal.descriptors.parameters import check_choice
 from vicinal.descriptors.structure_spectra import StructureSpectra
 from vicinal.errors import ParameterError
@@ -127,34 +126,6 @@ class MBTR(StructureSpectra):
         self.dtype = dtype
         self.n_threads = n_threads
         self._validate()
-
-    @classmethod
-    def from_dscribe(
-        cls, *, geometry, grid, weighting=None, normalize_gaussians=True, normalization="none",
-        species=None, periodic=False, sparse=False, dtype="float64",
-    ) -> MBTR:  # fmt: skip
-        """The MBTR of ``dscribe.descriptors.MBTR(...)``: its numbers, in its order."""
-        k, given = many_body.parse_dscribe(geometry, grid, weighting)
-        if sparse:
-            raise ParameterError("sparse=True is not there")
-        return cls(
-            **{"k2": None, "k3": None, f"k{k}": given},
-            cutoff_function=None,
-            normalization=None if normalization == "none" else normalization,
-            convention="dscribe",
-            normalize_gaussians=normalize_gaussians,
-            species=species,
-            periodic=None if periodic else False,
-            dtype=dtype,
-        )
-
-    def _orders(self) -> list[many_body.Order]:
-        given = {1: self.k1, 2: self.k2, 3: self.k3, 4: self.k4}
-        return [
-            many_body.parse(f"k{k}", k, one, bounded=self.periodic is None)
-            for k, one in given.items()
-            if one is not None
-        ]
 
     def _validate(self) -> None:
         super()._validate()

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 import numpy as np
 import scipy.sparse
-from ase.data import chemical_symbols
 
 from vicinal.basis.species import unordered_pairs
 from vicinal.correlate.grids import center_rows
-from vicinal.correlate.normalization import NormalizedPlan
-from vicinal.correlate.sums import SumsPlan
-from vicinal.descriptors.base import Descriptor, _array, _choose
-from vicinal.descriptors.many_body import Order, check_common
-from vicinal.descriptors.parameters import check_choice
+from vicinal.descriptors.base import _array, _choose
+from vicinal.descriptors.spectra import Spectra
 from vicinal.errors import ParameterError
 from vicinal.features import Features, Gradient, Jacobian
 
 
-class StructureSpectra(Descriptor):
+class StructureSpectra(Spectra):
     """One row a structure: sums over the tuples of its atoms, side by side for each order k.
 
-    A subclass supplies :meth:`_orders`, ``normalization``, ``convention``, ``gaussian``,
-    ``normalize_gaussians`` and ``cutoff_function``.
+    Normalisation may be by its number of atoms, or by its volume, which changes with strain.
     """
 
-    _label: str  # in front of feature names
     _grouped = True
-
-    @abstractmethod
-    def _orders(self) -> list[Order]: ...
 
     @property
     def pooling(self) -> str:
@@ -41,50 +30,32 @@ class StructureSpectra(Descriptor):
     def neighbor_cutoff(self) -> float:
         return max([order.reach() for order in self._orders() if order.k > 1], default=1.0)
 
-    @property
-    def smoothness(self) -> float:
-        """Continuous derivatives as a tuple grows beyond its cutoff; -1 is a jump."""
-        return min(order.smoothness(self.cutoff_function) for order in self._orders())
-
     def _validate(self) -> None:
         super()._validate()
-        check_common(self)
-        check_choice("convention", self.convention, ("vicinal", "dscribe"))
         for order in self._orders():
             if self.normalization == "valle_oganov" and order.k not in (2, 3):
                 raise ParameterError("normalization='valle_oganov' is there for k2 and k3 only")
 
     # -- the plan -------------------------------------------------------------------------------
 
-    def _make_plan(self, species):
-        orders = self._orders()
-        terms, parts = [], []
-        for order in orders:
-            grid = order.grid_of(self.dtype, self.gaussian, self.normalize_gaussians)
-            if order.k == 1:
-                term = center_rows(np.array([grid.spectrum(z) for z in species]), self.dtype)
-            else:
-                block = _blocks(order.k, len(species))
-                # A pair is met at both of its atoms.
-                factor = 0.5 if order.k == 2 else 1.0
-                term = order.term(grid, self.cutoff_function, factor, block)
-            start = parts[-1].stop if parts else 0
-            parts.append(slice(start, start + term.size))
-            terms.append(term)
-        plan = SumsPlan(terms, dtype=self.dtype, names=lambda: self._names(orders, species))
-        if self.normalization in ("l2", "l2_each"):
-            whole = [slice(0, plan.n_features)]
-            return NormalizedPlan(plan, whole if self.normalization == "l2" else parts)
-        return NormalizedPlan(plan, None) if self.normalization == "n_atoms" else plan
+    def _term(self, order, grid, number, species):
+        if order.k == 1:
+            return center_rows(np.array([grid.spectrum(z) for z in species]), self.dtype)
+        # A pair is met at both of its atoms.
+        factor = 0.5 if order.k == 2 else 1.0
+        block = _blocks(number, order.k, len(species))
+        return order.term(grid, self.cutoff_function, factor, block)
 
-    def _names(self, orders, species) -> list[str]:
-        symbols = [chemical_symbols[z] for z in species]
-        return [
-            f"{self._label}[{','.join(symbols[s] for s in one)}] {label}"
-            for order in orders
-            for one in _tuples(order.k, len(species))
-            for label in order.labels()
-        ]
+    def _tuples(self, k: int, n: int) -> list[tuple[int, ...]]:
+        """In DScribe's order; the second of three is the vertex."""
+        if k == 1:
+            return [(a,) for a in range(n)]
+        if k == 2:
+            return unordered_pairs(n)
+        if k == 3:
+            return [(a, v, b) for v in range(n) for a, b in unordered_pairs(n)]
+        chains = np.ndindex((n,) * 4)
+        return [chain for chain in chains if chain <= chain[::-1]]
 
     # -- normalisation by volume, which strain changes ------------------------------------------
 
@@ -147,7 +118,7 @@ class StructureSpectra(Descriptor):
         factors, powers = [], []
         for order in self._orders():
             power = order.k - 1 if self.convention == "vicinal" else 1
-            for one in _tuples(order.k, len(species)):
+            for one in self._tuples(order.k, len(species)):
                 product = counts[:, one].prod(axis=1)
                 if order.k == 2:
                     product *= 4 * np.pi * (0.5 if one[0] == one[1] else 1.0)
@@ -160,24 +131,8 @@ class StructureSpectra(Descriptor):
         return env, factor.astype(self.dtype), growth.astype(self.dtype)
 
 
-# -- the order of rows: DScribe's -----------------------------------------------------------------
-
-
-def _tuples(k: int, n: int) -> list[tuple[int, ...]]:
-    """Species of the tuples, in the order of their blocks; the second of three is the vertex."""
-    if k == 1:
-        return [(a,) for a in range(n)]
-    if k == 2:
-        return unordered_pairs(n)
-    if k == 3:
-        return [(a, v, b) for v in range(n) for a, b in unordered_pairs(n)]
-    chains = np.ndindex((n,) * 4)
-    return [chain for chain in chains if chain <= chain[::-1]]
-
-
-def _blocks(k: int, n: int) -> np.ndarray:
+def _blocks(number: dict[tuple[int, ...], int], k: int, n: int) -> np.ndarray:
     """Number of the block by the species of the centre, and of the others as in terms."""
-    number = {one: q for q, one in enumerate(_tuples(k, n))}
     block = np.empty((n,) * k, dtype=np.int64)
     for at in np.ndindex(block.shape):
         center, first, *rest = at
