@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -115,18 +116,41 @@ def in_subprocess(script: str, *arguments, n_threads: int) -> dict:
 def run_on_one_thread(script: str, doc: str, work, report) -> None:
     """The command of a benchmark: ``work(quick)`` in a process with one thread, whose dictionary
     ``report`` turns into the lines of a page; "quick" is in it too."""
-    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few repeats")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = _parser(doc).parse_args()
     if options.worker:
         print(json.dumps(work(options.quick)))
         return
     quick = ["--quick"] if options.quick else []
-    found = in_subprocess(script, *quick, "--worker", n_threads=1)
+    found = in_subprocess(script, *quick, "--worker", "work", n_threads=1)
     found["quick"] = options.quick
     write(Path(script).stem, report(found), found, options.output)
+
+
+def run_on_threads(script: str, doc: str, work, report, memory=None) -> None:
+    """The same for several numbers of threads: ``work(n, quick)`` in a process for each, which
+    makes "runs"; and "memory", functions of ``quick`` by name, each in a process of its own."""
+    parser = _parser(doc)
+    parser.add_argument("--threads", type=int, nargs="+", help="1 2 (quick: 1)")
+    options = parser.parse_args()
+    if options.worker:
+        job = (memory or {}).get(options.worker) or partial(work, int(options.worker))
+        print(json.dumps(job(options.quick)))
+        return
+    start = partial(in_subprocess, script, *["--quick"] * options.quick, "--worker")
+    threads = options.threads or ([1] if options.quick else [1, 2])
+    found = {"quick": options.quick, "threads": threads}
+    found["runs"] = {str(n): start(n, n_threads=n) for n in threads}
+    if memory:
+        found["memory"] = {name: start(name, n_threads=1) for name in memory}
+    write(Path(script).stem, report(found), found, options.output)
+
+
+def _parser(doc: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few repeats")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    return parser
 
 
 # -- the machine --------------------------------------------------------------------------------

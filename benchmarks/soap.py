@@ -8,11 +8,9 @@ sigma 0.5 Å. Each number of threads runs in a process of its own, because the p
 the environment when they start. The whole takes some minutes; --quick less than one.
 """
 
-import argparse
-import json
 import sys
 import warnings
-from pathlib import Path
+from functools import partial
 
 import common
 
@@ -276,7 +274,7 @@ def limits() -> dict:
     return found
 
 
-def memory(system: str, verb: str, n_threads: int, quick: bool) -> dict:
+def memory(system: str, verb: str, quick: bool) -> dict:
     """Peak memory of one call above what was there before and what it returns, in MB."""
     import numpy as np
     from ase import Atoms
@@ -284,11 +282,11 @@ def memory(system: str, verb: str, n_threads: int, quick: bool) -> dict:
     import vicinal as vc
 
     frames = SYSTEMS[system](60 if quick else 1000)
-    soap = vicinal_soap(frames, n_threads)
+    soap = vicinal_soap(frames, 1)
     warm = Atoms(species(frames)[:1], cell=[3.0] * 3, pbc=frames[0].pbc)
     soap.vjp(warm, soap.compute(warm).values)  # tables and imports
     if verb == "vjp":
-        env = vc.Environments(frames, soap.neighbor_cutoff, n_threads=n_threads)
+        env = vc.Environments(frames, soap.neighbor_cutoff, n_threads=1)
         cotangent = np.ones((env.n_atoms, soap.n_features))
         before = peak()
         out = soap.vjp(env, cotangent)
@@ -406,37 +404,15 @@ def limits_lines(run: dict) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less than a minute")
-    parser.add_argument("--threads", type=int, nargs="+", help="1 2 (quick: 1)")
-    parser.add_argument("--output", type=Path, default=common.RESULTS)
-    parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        kind, n_threads, *rest = options.worker
-        result = (
-            work(int(n_threads), options.quick)
-            if kind == "times"
-            else memory(*rest, int(n_threads), options.quick)
-        )
-        print(json.dumps(result))
-        return
-
-    quick = ["--quick"] if options.quick else []
-    threads = options.threads or ([1] if options.quick else [1, 2])
-    found = {"quick": options.quick, "threads": threads, "runs": {}, "memory": {}}
-    for n in threads:
-        found["runs"][str(n)] = common.in_subprocess(
-            __file__, *quick, "--worker", "times", n, n_threads=n
-        )
-    for system in ("fcc108, 8 species", "molecules"):
-        for verb in ("compute", "vjp"):
-            found["memory"][f"{verb}, {system}"] = common.in_subprocess(
-                __file__, *quick, "--worker", "memory", 1, system, verb, n_threads=1
-            )
-    common.write("soap", report(found), found, options.output)
-
-
 if __name__ == "__main__":
-    main()
+    common.run_on_threads(
+        __file__,
+        __doc__,
+        work,
+        report,
+        memory={
+            f"{verb}, {system}": partial(memory, system, verb)
+            for system in ("fcc108, 8 species", "molecules")
+            for verb in ("compute", "vjp")
+        },
+    )

@@ -8,11 +8,8 @@ results/triplets.md and results/triplets.json. torchani and qmllib are optional:
 installed is left out, and the report says so. Each number of threads runs in a process of its own.
 """
 
-import argparse
-import json
 import sys
 import warnings
-from pathlib import Path
 
 import common
 
@@ -225,23 +222,5 @@ def report(found: dict) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less than a minute")
-    parser.add_argument("--threads", type=int, nargs="+", help="1 2 (quick: 1)")
-    parser.add_argument("--output", type=Path, default=common.RESULTS)
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(work(options.worker, options.quick)))
-        return
-    quick = ["--quick"] if options.quick else []
-    threads = options.threads or ([1] if options.quick else [1, 2])
-    found = {"quick": options.quick, "threads": threads, "runs": {}}
-    for n in threads:
-        found["runs"][str(n)] = common.in_subprocess(__file__, *quick, "--worker", n, n_threads=n)
-    common.write("triplets", report(found), found, options.output)
-
-
 if __name__ == "__main__":
-    main()
+    common.run_on_threads(__file__, __doc__, work, report)
