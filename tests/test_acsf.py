@@ -47,6 +47,12 @@ class TestACSFDefaults(SmallACSF):
     parameters = {"species": None}
 
 
+class TestACSFPairsOfNeighbors(SmallACSF):
+    """All sums cancel where an atom has one neighbour."""
+
+    parameters = {"g5": [(0.05, 1, 1), (0.05, 2, -1), (0.3, 4, 1)]}
+
+
 class TestACSFWeighted(SmallACSF):
     parameters = {
         "weighted": True,

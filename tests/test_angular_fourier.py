@@ -18,6 +18,16 @@ class TestAngularFourierSeries(Battery):
         return AngularFourierSeries(cutoff=3.5, n_max=3, l_max=3, species=SPECIES, dtype=dtype)
 
 
+class TestDistinctNeighbors(Battery):
+    """All sums cancel where an atom has one neighbour."""
+
+    examples = 3
+
+    def make(self, dtype):
+        small = {"cutoff": 3.5, "n_max": 3, "l_max": 3, "species": SPECIES}
+        return AngularFourierSeries(**small, self_terms=False, dtype=dtype)
+
+
 class TestOtherBasis(Battery):
     examples = 3
 

@@ -15,8 +15,8 @@ import scipy.sparse
 from vicinal.descriptors.base import Descriptor
 from vicinal.testing.checks.inputs import reference_structure
 
-#: The largest feature of the reference structure, for each descriptor.
-_LARGEST: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+#: The size of each feature in the reference structure, for each descriptor.
+_SIZES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def tolerance(descriptor: Descriptor) -> float:
@@ -43,11 +43,26 @@ def same(descriptor, got, want, what: str, *, extra: float = 0.0) -> None:
     They are measured by the largest feature, here or in the reference structure: what is left of
     a lone neighbour near the cutoff need not be right to many digits of its own.
     """
-    if descriptor not in _LARGEST:
-        rng = np.random.default_rng(0)
-        _LARGEST[descriptor] = largest(values(descriptor, reference_structure(descriptor, rng)))
-    size = max(_LARGEST[descriptor], largest(want))
+    size = max(largest(_sizes(descriptor)), largest(want))
     close(got, want, (tolerance(descriptor) + extra) * size, what, descriptor)
+
+
+def random_cotangent(descriptor, rng, values: np.ndarray) -> np.ndarray:
+    """Normal random numbers over the size of each feature, so that all of them matter alike.
+
+    Gradients are then about one or more, in a structure where not all sums of a feature cancel, as
+    those over pairs of neighbours do at an atom that has only one.
+    """
+    size = np.maximum(np.abs(values).max(axis=0, initial=0), _sizes(descriptor))
+    size = np.maximum(size, 1e-2 * (size.max() or 1))
+    return rng.normal(size=values.shape) / size
+
+
+def _sizes(descriptor) -> np.ndarray:
+    if descriptor not in _SIZES:
+        frame = reference_structure(descriptor, np.random.default_rng(0))
+        _SIZES[descriptor] = np.abs(values(descriptor, frame)).max(axis=0)
+    return _SIZES[descriptor]
 
 
 def same_gradient(descriptor, got, want, what: str) -> None:

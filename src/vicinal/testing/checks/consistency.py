@@ -14,6 +14,7 @@ from vicinal.testing.checks.comparing import (
     identical,
     largest,
     place_of,
+    random_cotangent,
     same,
     same_gradient,
     tolerance,
@@ -23,7 +24,6 @@ from vicinal.testing.checks.inputs import (
     follows_pbc,
     lone_atom,
     offsets,
-    random_cotangent,
     reference_structure,
     some_centers,
     variant,
@@ -38,7 +38,7 @@ def check_batch(descriptor, frames, rng):
     frames = [*frames, lone, reference_structure(descriptor, rng)]
     features = descriptor.compute(frames)
     got = dense(features.values)
-    cotangent = random_cotangent(rng, got)
+    cotangent = random_cotangent(descriptor, rng, got)
     u = rng.normal(size=(sum(map(len, frames)), 3))
     gradient, pushed = descriptor.vjp(frames, cotangent), dense(descriptor.jvp(frames, u))
     starts = offsets(frames)
@@ -87,7 +87,7 @@ def check_threads(descriptor, frames, rng):
     one, two = (variant(descriptor, n_threads=n) for n in (1, 2))
     got = values(one, frames)
     identical(got, values(two, frames), "values depend on n_threads")
-    cotangent = random_cotangent(rng, got)
+    cotangent = random_cotangent(descriptor, rng, got)
     a, b = one.vjp(frames, cotangent), two.vjp(frames, cotangent)
     identical(a.positions, b.positions, "vjp positions depend on n_threads")
     identical(a.strain, b.strain, "vjp strain depends on n_threads")
@@ -119,7 +119,7 @@ def check_centers(descriptor, frames, rng):
         want = full.samples[field][chosen]
         identical(rows.samples[field], want, f"samples of some centres: {field}")
     cotangent = np.zeros(full.shape)
-    cotangent[chosen] = random_cotangent(rng, dense(rows.values))
+    cotangent[chosen] = random_cotangent(descriptor, rng, dense(rows.values))
     some, every = whole.vjp(frames, cotangent[chosen], chosen), whole.vjp(frames, cotangent)
     same_gradient(descriptor, some, every, "of some centres")
     u = rng.normal(size=every.positions.shape)
@@ -141,7 +141,7 @@ def check_pooling(descriptor, frames, rng):
         identical(got.samples, want.samples, f"samples of pooling={how!r}")
         a, b = dense(got.values), dense(want.values)
         close(a, b, tolerance(descriptor) * largest(b), f"pooling={how!r} is not that of rows")
-        cotangent = random_cotangent(rng, a)
+        cotangent = random_cotangent(descriptor, rng, a)
         of = apart.samples["structure"]
         share = 1 / np.bincount(of)[of] if how == "mean" else np.ones(len(of))
         spread = rows.vjp(frames, cotangent[of] * share[:, None])
@@ -187,7 +187,7 @@ def check_sparse(descriptor, frames, rng):
     canonical.sum_duplicates()
     assert canonical.nnz == got.nnz, "the csr_array has several entries for one element"
     same(descriptor, got.toarray(), want, "sparse=True differs from sparse=False")
-    cotangent = random_cotangent(rng, want)
+    cotangent = random_cotangent(descriptor, rng, want)
     some = np.where(rng.random(cotangent.shape) < 0.5, cotangent, 0)
     for how, given in (("dense", some), ("csr", scipy.sparse.csr_array(some))):
         a, b = sparse.vjp(frames, given), full.vjp(frames, some)

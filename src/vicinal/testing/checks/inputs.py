@@ -95,13 +95,3 @@ def some_centers(descriptor: Descriptor, frames, rng) -> np.ndarray | None:
         return None
     n = sum(map(len, frames))
     return np.sort(rng.choice(n, rng.integers(1, n + 1), replace=False))
-
-
-def random_cotangent(rng, values: np.ndarray) -> np.ndarray:
-    """Normal random numbers over the size of each feature, so that all of them matter alike."""
-    if not values.size:
-        return np.zeros(values.shape)
-    size = np.abs(values).max(axis=0)
-    # What is left where all of a sum cancels (pairs of a lone neighbour) is no size.
-    size = np.maximum(size, 1e-2 * size.max()) if size.max() > 1e-7 else np.ones_like(size)
-    return rng.normal(size=values.shape) / size
