@@ -8,7 +8,6 @@ import scipy.sparse
 from ase.data import chemical_symbols
 
 from vicinal import Descriptor
-from vicinal.descriptors.parameters import check_number
 
 
 class Toy(Descriptor):
@@ -36,14 +35,6 @@ class Toy(Descriptor):
         self.dtype = dtype
         self.n_threads = n_threads
         self._validate()
-
-    def _validate(self):
-        super()._validate()
-        check_number("cutoff", self.cutoff, positive=True)
-
-    @property
-    def neighbor_cutoff(self):
-        return float(self.cutoff)
 
     def _make_plan(self, species):
         return self.plan(self.neighbor_cutoff, self.etas, species, np.dtype(self.dtype))
