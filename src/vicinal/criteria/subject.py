@@ -147,6 +147,11 @@ class Subject:
             return self
         return self._with(clone(self.descriptor).fit(frames))
 
+    def refitted(self, frames: Sequence[Atoms]) -> Subject:
+        """The same for built-in structures, which may be larger than those that it was fitted to:
+        whatever was learned before is forgotten, parameters stay."""
+        return self if self.descriptor is None else self.changed().fitted(frames)
+
     def changed(self, **parameters) -> Subject:
         """The subject with other parameters.
 
