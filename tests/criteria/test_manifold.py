@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from ase.build import molecule
 from ase.units import Bohr
 from scipy.spatial.transform import Rotation
 from sklearn.kernel_ridge import KernelRidge
@@ -131,6 +132,11 @@ def test_more_atoms_at_once_learn_more():
 def test_matrices_and_whole_structures(name):
     error = measured(name)["e4_error"]
     assert error.verdict in ({"n/a"} if name == "sine_matrix" else {"fair", "poor"})
+
+
+def test_sizes_learned_from_small_molecules_do_not_matter():
+    fitted = Subject(registry.make("coulomb_matrix")).fitted([molecule("H2O")])
+    assert measured(fitted)["e4_error"].value < 1
 
 
 def test_species_that_are_known():

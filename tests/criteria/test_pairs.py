@@ -4,11 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
+from ase.build import molecule
 
 from vicinal import registry
 from vicinal.criteria import Section, Setting
 from vicinal.criteria.subject import Subject, subject
 from vicinal.criteria.uniqueness import pairs
+from vicinal.criteria.uniqueness.counterexamples import FAMILIES
 
 G2 = [(0.3, 0.0), (1.0, 1.0), (4.0, 2.0)]
 
@@ -97,8 +99,16 @@ def test_what_is_taken_for_equal_is_kept():
     np.testing.assert_allclose(rows[0], rows[1], rtol=1e-9, atol=1e-12)
     table = section.tables[0]
     told = {row[0]: row[3] for row in table.rows}
-    assert told["same distances, another angle"]
-    assert not told["same angles: four neighbours"]
+    assert told[FAMILIES["two_body"].title]
+    assert not told[FAMILIES["power_spectrum"].title]
+
+
+@pytest.mark.parametrize("name", ["coulomb_matrix", "bag_of_bonds", "slatm"])
+def test_sizes_learned_from_small_molecules_do_not_matter(name):
+    fitted = Subject(registry.make(name)).fitted([molecule("H2O")])
+    section = measured(fitted)
+    assert found(section) == DEFAULTS[name]
+    assert set(section.structures.get("taken_for_equal", [molecule("H2O")])[0].numbers) <= {1, 8}
 
 
 # -- toys -----------------------------------------------------------------------------------------

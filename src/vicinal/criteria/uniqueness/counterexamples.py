@@ -242,27 +242,56 @@ def _homometric(rng) -> Pair:
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("one_body", "other distances, as many neighbours", 1, 2, _one_body),
-        Family("two_body", "same distances, another angle", 2, 3, _two_body),
-        Family("power_spectrum", "same angles: four neighbours", 3, 4, _power_spectrum, POZDNYAKOV),
+        Family("one_body", "as many neighbours at other distances", 1, 2, _one_body),
+        Family("two_body", "two neighbours at the same distances, another angle", 2, 3, _two_body),
         Family(
-            "unequal_rings",
-            "same angles: two rings, unequal radii",
+            "power_spectrum",
+            "four neighbours with the same distances and angles",
             3,
             4,
-            _unequal_radii,
+            _power_spectrum,
             POZDNYAKOV,
         ),
         Family(
-            "bispectrum", "same tetrahedra: two rings", 4, 5, _equal_radii(_scalene), POZDNYAKOV
+            "unequal_rings",
+            "rings of unequal radii with the same distances and angles",
+            3,
+            4,
+            _unequal_radii,
         ),
-        Family("mirror", "mirror images: three neighbours", 3, 4, _mirror, mirrored=True),
-        Family("chiral", "mirror images: a ring", 4, 5, _chiral, POZDNYAKOV, mirrored=True),
-        Family("rotated", "the same, turned and renumbered", None, None, _rotated),
-        Family("ring_of_two", "the same: rings of two", None, None, _equal_radii(_two_points)),
-        Family("isosceles_ring", "the same: isosceles rings", None, None, _equal_radii(_isosceles)),
         Family(
-            "homometric", "four atoms, same six distances", 2, 3, _homometric, BOUTIN, whole=True
+            "bispectrum",
+            "rings with the same distances, angles and tetrahedra",
+            4,
+            5,
+            _equal_radii(_scalene),
+            POZDNYAKOV,
+        ),
+        Family("mirror", "mirror images of three neighbours", 3, 4, _mirror, mirrored=True),
+        Family("chiral", "mirror images of a ring", 4, 5, _chiral, POZDNYAKOV, mirrored=True),
+        Family("rotated", "one environment, turned and renumbered", None, None, _rotated),
+        Family(
+            "ring_of_two",
+            "one environment with rings of two, turned over",
+            None,
+            None,
+            _equal_radii(_two_points),
+        ),
+        Family(
+            "isosceles_ring",
+            "one environment with isosceles rings, turned over",
+            None,
+            None,
+            _equal_radii(_isosceles),
+        ),
+        Family(
+            "homometric",
+            "four atoms with the same six distances",
+            2,
+            3,
+            _homometric,
+            BOUTIN,
+            whole=True,
         ),
     )
 }

@@ -59,7 +59,7 @@ LABELS = {
     "body_order": "Atoms that it relates at once",
     "controls": "Difference between equal environments",
     "chirality": "Tells mirror images apart",
-    "expansion": "Atoms in one term of its sums",
+    "expansion": "Atoms in the largest term of its sums",
 }
 
 
@@ -116,7 +116,7 @@ def compare(subject: Subject, n_pairs: int, rng: np.random.Generator) -> dict[st
         ratios = np.array([contrast(*three) for three in rows[i]])
         order = np.argsort(ratios)
         one = order[-1] if family.congruent else order[(n_pairs - 1) // 2]
-        found[family.name] = Contrast(family, ratios[one], frames[i * n_pairs + one][:2])
+        found[family.name] = Contrast(family, float(ratios[one]), frames[i * n_pairs + one][:2])
     return found
 
 
@@ -158,7 +158,7 @@ def _frame(subject: Subject, family: Family, vectors) -> Atoms:
 
 def _together(subject: Subject, frames: list[Atoms]) -> np.ndarray:
     """Rows of atom 0 (or of the structures), of a subject that has seen all of the frames."""
-    return subject.fitted(frames).at(frames).astype(float)
+    return subject.refitted(frames).at(frames).astype(float)
 
 
 def _report_pairs(contrasts: dict[str, Contrast], per_atom: bool, section: Section) -> None:
@@ -166,40 +166,37 @@ def _report_pairs(contrasts: dict[str, Contrast], per_atom: bool, section: Secti
     noise = max((one.ratio for one in controls if one.ratio < SAME), default=0.0)
     limit = max(BLIND, ABOVE_NOISE * noise)
     seen = {name: one.ratio > limit for name, one in contrasts.items()}
+    same = {name: one.family.same_up_to(whole=not per_atom) for name, one in contrasts.items()}
     table = Table(
         "Pairs of environments",
-        ("pair", "same clusters up to", "difference", "told apart"),
+        ("pair", "atoms in equal clusters", "difference", "told apart"),
         note="Difference of the two rows, relative to that which random displacements of the same "
         f"size cause. Below {limit:.0e} the descriptor cannot tell them apart.",
     )
     for name, one in contrasts.items():
-        order = one.family.same_up_to(whole=not per_atom)
-        same = "all atoms" if order is None else f"{order} atoms"
-        table.rows.append((one.family.title, same, one.ratio, seen[name]))
+        table.rows.append((one.family.title, same[name] or "all", one.ratio, seen[name]))
     section.tables.append(table)
-    _report_controls(controls, section)
-    if contrasts["rotated"].ratio >= NOT_INVARIANT:
+    if contrasts["rotated"].ratio < NOT_INVARIANT:
+        blind = [
+            name
+            for name, one in contrasts.items()
+            if not (seen[name] or one.family.mirrored or one.family.congruent)
+        ]
+        if blind:
+            first = min(blind, key=same.get)
+            order, note = same[first], f"takes for equal: {contrasts[first].family.title}"
+            section.structures["taken_for_equal"] = contrasts[first].pair
+        else:
+            order = "5 or more" if per_atom else "4 or more"
+            note = "all pairs that were tried are told apart"
+        section.add("body_order", LABELS["body_order"], order, _verdict(order), note=note)
+        hands = [seen[name] for name, one in contrasts.items() if one.family.mirrored]
+        section.add("chirality", LABELS["chirality"], any(hands), note=_handedness(hands))
+    else:
         why = "not invariant: sees differences between environments that are the same"
         for key in ("body_order", "chirality"):
             section.add(key, LABELS[key], None, "n/a", note=why)
-        return
-
-    mirrored = [seen[name] for name, one in contrasts.items() if one.family.mirrored]
-    section.add("chirality", LABELS["chirality"], any(mirrored), note=_handedness(mirrored))
-    blind = {
-        name: one.family.same_up_to(whole=not per_atom)
-        for name, one in contrasts.items()
-        if not (seen[name] or one.family.mirrored or one.family.congruent)
-    }
-    if blind:
-        first = min(blind, key=blind.get)
-        order = blind[first]
-        note = f"cannot tell apart: {contrasts[first].family.title}"
-        section.structures["taken_for_equal"] = contrasts[first].pair
-    else:
-        order = "5 or more" if per_atom else "4 or more"
-        note = "all pairs that were tried are told apart"
-    section.add("body_order", LABELS["body_order"], order, _verdict(order), note=note)
+    _report_controls(controls, section)
 
 
 def _verdict(order: int | str) -> str:
@@ -212,7 +209,7 @@ def _report_controls(controls: list[Contrast], section: Section) -> None:
     verdict = "good" if worst.ratio < SAME else "fair" if worst.ratio < NOT_INVARIANT else "poor"
     note = "the same environment, turned and renumbered, against a random displacement"
     if verdict != "good":
-        note = f"not invariant: takes for different what is {worst.family.title}"
+        note = f"not invariant: takes for different: {worst.family.title}"
         section.structures["taken_for_different"] = worst.pair
     section.add("controls", LABELS["controls"], worst.ratio, verdict, note=note)
 
@@ -302,6 +299,6 @@ def _report_expansion(subject: Subject, n: int, rng, section: Section) -> None:
         )
     else:
         order = int(atoms[np.flatnonzero(terms)].max(initial=1))
-        note = f"every number is a sum over sets of up to {order} atoms"
+        note = f"sums in which no term has more than {order} atom{'s' * (order > 1)}"
         note += ", the centre included" if subject.per_atom else ""
     section.add("expansion", LABELS["expansion"], order, note=note)
