@@ -23,8 +23,9 @@ from vicinal.features import Features, Gradient, Jacobian
 #: Pairs of atoms worked on together: their matrices and derivatives stay below some 10 MB.
 CHUNK_PAIRS = 50_000
 
-#: No pairs are needed. The search, within this distance (Å), is for atoms at the same place.
-SEARCH = 1.0
+#: No pairs are needed. The search, within this distance (Å), is for atoms at one place; it goes
+#: through cells of about this size, of which a shorter one makes many where there is vacuum.
+SEARCH = 3.0
 
 
 @dataclass(frozen=True)
