@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
 
@@ -19,6 +21,15 @@ def structures(subject: Subject, n: int, seed: int = 0, size: int = 8) -> list[A
     if not subject.needs_cell and knows_periodicity(subject):
         kinds += ["bulk", "slab", "skewed"]
     return [build(kinds[i % len(kinds)], subject.species, size, seed + i) for i in range(n)]
+
+
+def some(
+    frames: Sequence[Atoms], n: int, rng: np.random.Generator, max_atoms: int = 100
+) -> list[Atoms]:
+    """``n`` of the user's structures at random, none of them large; or the two smallest."""
+    small = [frame for frame in frames if len(frame) <= max_atoms]
+    small = small or sorted(frames, key=len)[:2]
+    return [small[i] for i in rng.permutation(len(small))[:n]]
 
 
 def knows_periodicity(subject: Subject) -> bool:

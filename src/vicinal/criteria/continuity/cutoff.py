@@ -23,8 +23,10 @@ Curve = Callable[[np.ndarray], np.ndarray]
 FARTHEST, FARTHEST_IN_CELL = 20.0, samples.BOX / 2 - 1
 #: The farthest (Å) of the neighbours that do not move.
 FARTHEST_BEHIND = 3.5
-#: Change, relative to the row, that is no rounding.
-ROUNDING = 1e-13
+#: Change, in units of the last digit of the largest number of the row, that is no rounding.
+ROUNDING = 500
+#: How much nearer than the cutoff, in parts of it, rounding may hide a neighbour that fades out.
+HIDDEN = {"float64": 0.01, "float32": 0.05}
 #: Change, relative to the neighbour's influence well inside, from which powers are fitted: a
 #: hundred times the accuracy of tables.
 FLOOR = 1e-8
@@ -71,7 +73,7 @@ def reach(curve: Curve, farthest: float = FARTHEST) -> float | None:
     """
     distances = np.append(farthest, np.linspace(0.97 * farthest, 0.8, 96))
     rows = curve(distances)
-    beyond, rounding = rows[0], ROUNDING * np.abs(rows).max()
+    beyond, rounding = rows[0], ROUNDING * np.finfo(rows.dtype).eps * np.abs(rows).max()
     for _ in range(8):
         felt = np.flatnonzero(np.abs(rows - beyond).max(axis=1) > rounding)
         if not len(felt):
@@ -125,7 +127,7 @@ class Crossing:
         if self.inside == 0:
             raise NotApplicable("a neighbour well within the cutoff is not felt")
         h = min(0.1 * end, 0.5) * 0.5 ** np.arange(0, 22, 0.5)
-        self.power = exponent(h, self.change(end - h), FLOOR)
+        self.power = exponent(h, self.change(end - h), max(FLOOR, 30 * self._noise()))
         step = 0.005  # small beside widths, large beside the accuracy of tables
         at = self._relative(end - step * np.array([1e-4, 1, 2, 3]))
         # One-sided differences, of second order in the step.
@@ -136,6 +138,11 @@ class Crossing:
 
     def _relative(self, distances) -> np.ndarray:
         return (self.curve(distances) - self.beyond) / self.inside
+
+    def _noise(self) -> float:
+        """What a smooth curve does not do: fourth differences in small steps, for float32."""
+        at = self._relative(0.6 * self.end + 1e-4 * np.arange(9))
+        return np.linalg.norm(np.diff(at, 4, axis=0), axis=1).max() / np.sqrt(70)
 
     def change(self, distances) -> np.ndarray:
         """Norm of the neighbour's influence at these distances."""
@@ -161,9 +168,9 @@ def crossings(subject: Subject, rng: np.random.Generator, n: int = 4) -> list[Cr
         end = reach(curve, farthest)
         if end is None:
             raise NotApplicable(f"no cutoff: a neighbour is felt at {farthest:g} Å")
-        # What vanishes with a high power is lost in rounding a little before its end.
         stated = subject.cutoff
-        end = stated if stated is not None and abs(end - stated) < 0.01 * stated else end
+        if stated is not None and abs(end - stated) < HIDDEN[curve([end]).dtype.name] * stated:
+            end = stated
         found.append(Crossing(curve, end))
     return found
 
@@ -197,7 +204,7 @@ def measure(subject: Subject, setting, section: Section) -> None:
 
 
 def _stated(subject: Subject, end: float) -> str:
-    if subject.cutoff is None or abs(end - subject.cutoff) < 0.01 * subject.cutoff:
+    if subject.cutoff in (None, end):
         return ""
     return f"its cutoff is said to be {subject.cutoff:g} Å"
 
@@ -215,7 +222,7 @@ def _show(section: Section, found: list[Crossing], smoothness: int) -> None:
         "influence, relative to well inside",
         xscale="log",
         yscale="log",
-        note=f"It vanishes with the power {smoothness + 1}" + (" or more." * (smoothness == MOST)),
+        note=f"It vanishes with the power {smoothness + 1}{' or more' * (smoothness == MOST)}.",
     )
     for i, one in enumerate(found):
         table.rows.append((i + 1, one.end, *one.jumps, one.power))

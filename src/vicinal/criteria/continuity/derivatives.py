@@ -18,6 +18,8 @@ STEPS = (1e-3, 1e-4, 1e-5)
 RIGHT, NEAR = 1e-6, 1e-3
 #: The largest structures of the user's that are taken, in atoms.
 MAX_ATOMS = 40
+#: Displacement (Å) of their atoms: at high symmetry, what is sorted has no derivative.
+RATTLE = 0.05
 #: Points and weights of central differences of fourth order.
 POINTS = np.array([-2, -1, 1, 2])
 WEIGHTS = np.array([1, -8, 8, -1]) / 12
@@ -67,8 +69,12 @@ def measure(subject: Subject, setting, section: Section) -> None:
         setting.progress("derivatives against differences")
         rng = setting.rng("derivatives")
         n = 2 if setting.quick else 6
-        small = [frame for frame in setting.frames or [] if len(frame) <= MAX_ATOMS]
-        frames = small[:n] or samples.structures(subject, n, setting.seed)
+        if setting.frames is None:
+            frames = samples.structures(subject, n, setting.seed)
+        else:
+            frames = [one.copy() for one in samples.some(setting.frames, n, rng, MAX_ATOMS)]
+            for frame in frames:
+                frame.positions += rng.uniform(-RATTLE, RATTLE, frame.positions.shape)
         descriptor = subject.fitted(frames).descriptor
         found = np.array([errors(descriptor, frame, rng) for frame in frames])
         note = "relative error of the gradient of a random combination of features"

@@ -77,5 +77,4 @@ def _environments(subject: Subject, setting, rng, n: int) -> list[Atoms]:
         return [samples.random_environment(subject, 8, rng, mixed=True) for _ in range(n)]
     if len(setting.frames) < 2:
         raise NotApplicable("a single structure has no distance to others")
-    chosen = rng.permutation(len(setting.frames))[:n]
-    return [setting.frames[i] for i in chosen]
+    return samples.some(setting.frames, n, rng)
