@@ -135,7 +135,8 @@ def test_all_descriptors(name):
 @pytest.mark.parametrize("fade", [name for name in PLAIN_CUTOFF_FUNCTIONS if name is not None])
 def test_cutoff_functions(fade):
     want = min(CUTOFF_FUNCTIONS[fade].smoothness, cutoff.MOST)
-    assert measured(vc.EAD(cutoff_function=fade), cutoff)["smoothness"].value == want
+    for family in (vc.EAD, vc.SLATM):
+        assert measured(family(cutoff_function=fade), cutoff)["smoothness"].value == want
 
 
 @pytest.mark.parametrize("fade", ["cosine", "poly2", "poly4", None])

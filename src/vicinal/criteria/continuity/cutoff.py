@@ -26,7 +26,7 @@ FARTHEST_BEHIND = 3.5
 #: Change, in units of the last digit of the largest number of the row, that is no rounding.
 ROUNDING = 500
 #: How much nearer than the cutoff, in parts of it, rounding may hide a neighbour that fades out.
-HIDDEN = {"float64": 0.01, "float32": 0.05}
+HIDDEN = {"float64": 0.03, "float32": 0.05}
 #: Change, relative to the neighbour's influence well inside, from which powers are fitted: a
 #: hundred times the accuracy of tables.
 FLOOR = 1e-8
