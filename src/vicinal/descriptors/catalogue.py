@@ -190,7 +190,7 @@ ENTRIES: tuple[Entry, ...] = (
         cost_neighbors="linear",
         cost_species="cubic; constant with weights alone",
         smoothness="that of the cutoff function (cosine: 1)",
-        complete_in="correlations of up to three neighbours as j_max grows, mirror images apart",
+        complete_in="correlations of up to three neighbours as j_max grows, but for mirror images",
     ),
     Entry(
         name="snap",
@@ -212,7 +212,7 @@ ENTRIES: tuple[Entry, ...] = (
         cost_neighbors="linear",
         cost_species="cubic; constant with weights alone",
         smoothness="that of the cutoff function (cosine: 1)",
-        complete_in="correlations of up to three neighbours as j_max grows, mirror images apart",
+        complete_in="correlations of up to three neighbours as j_max grows, but for mirror images",
     ),
     Entry(
         name="afs",
@@ -320,7 +320,8 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="linear (k=2), quadratic (k=3)",
         cost_species="to the power k - 1",
-        smoothness="that of the cutoff function (cosine: 1); without one a jump",
+        smoothness="that of the cutoff function (cosine: 1), without one a jump; angles in degrees "
+        "kink where three atoms are in line",
         complete_in="the set of distances and that of angles as grids get fine; not beyond",
     ),
     Entry(
@@ -363,7 +364,7 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="quadratic",
         cost_species="cubic",
-        smoothness="a jump, unless a cutoff function is given",
+        smoothness="a jump, unless a cutoff function is given; a kink at three atoms in line",
         complete_in="the set of distances and that of angles as grids get fine; not beyond",
     ),
     Entry(
@@ -386,7 +387,7 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="cubic",
         cost_species="none",
-        smoothness="2 nex - 1 (3)",
+        smoothness="2 nex - 1 (3) at the cutoff; kinks where eigenvalues cross",
         complete_in="no limit; environments with equal spectra are rare with s and p",
     ),
     Entry(
@@ -408,7 +409,8 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="quadratic in atoms; cubic for eigenvalues",
         cost_species="none",
-        smoothness="no cutoff; jumps where sorted rows change places, eigenvalues are continuous",
+        smoothness="no cutoff; jumps where sorted rows change places, or eigenvalues are opposite; "
+        "eigenvalues kink where they cross",
         complete_in="sorted: molecules whose rows have distinct norms; not as eigenvalues",
     ),
     Entry(
@@ -430,8 +432,10 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="quadratic; cubic for eigenvalues",
         cost_species="none",
-        smoothness="1; jumps where sorted rows change places, eigenvalues are continuous",
-        complete_in="sorted: environments whose rows are distinct; not as eigenvalues",
+        smoothness="1; jumps where sorted rows change places, or eigenvalues are opposite; "
+        "eigenvalues kink where they cross",
+        complete_in="sorted: environments whose distances (or row norms) are distinct; not as "
+        "eigenvalues",
     ),
     Entry(
         name="sine_matrix",
@@ -452,7 +456,8 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="quadratic in atoms; cubic for eigenvalues",
         cost_species="none",
-        smoothness="no cutoff; jumps where sorted rows change places, eigenvalues are continuous",
+        smoothness="no cutoff; jumps where sorted rows change places, or eigenvalues are opposite; "
+        "eigenvalues kink where they cross",
         complete_in="no limit: the cell itself is not in it",
     ),
     Entry(
@@ -474,7 +479,8 @@ ENTRIES: tuple[Entry, ...] = (
         equivariant_rank=0,
         cost_neighbors="power 2.5 of atoms; cubic for eigenvalues",
         cost_species="none",
-        smoothness="no cutoff; jumps where sorted rows change places, eigenvalues are continuous",
+        smoothness="no cutoff; jumps where sorted rows change places, or eigenvalues are opposite; "
+        "eigenvalues kink where they cross",
         complete_in="no limit: lattice sums of 1/r alone",
     ),
     Entry(

@@ -28,8 +28,8 @@ class ValleOganov(StructureSpectra):
         Distances in Å from 0 to ``cutoff``, or angles in degrees from 0 to 180.
     n : int
         Number of grid points.
-    sigma : float, Å or degrees
-        Width of the Gaussians.
+    sigma : float, Å or degrees, optional
+        Width of the Gaussians; 0.1 Å or 4 degrees if not given.
     sharpness : float
         y, for angles.
     cutoff_function : None, "cosine", "polynomial", "tanh" or "exponential"
@@ -76,7 +76,7 @@ class ValleOganov(StructureSpectra):
         cutoff=6.0,
         function="distance",
         n=100,
-        sigma=0.1,
+        sigma=None,
         sharpness=2.0,
         cutoff_function=None,
         convention="vicinal",
@@ -121,11 +121,12 @@ class ValleOganov(StructureSpectra):
 
     def _orders(self) -> list[many_body.Order]:
         pairs = self.function == "distance"
+        width = 0.1 if pairs else 4.0
         grid = {
             "min": 0.0,
             "max": self.cutoff if pairs else 180.0,
             "n": self.n,
-            "sigma": self.sigma,
+            "sigma": width if self.sigma is None else self.sigma,
         }
         weighting = {"function": "inverse_square", "cutoff": self.cutoff}
         if not pairs:
