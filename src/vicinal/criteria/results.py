@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -18,6 +19,9 @@ from vicinal.features import atomic_file
 #: Verdicts, best first. ``""`` is a number that is neither good nor bad; ``"n/a"`` a question that
 #: makes no sense for this descriptor, ``"failed"`` one that it did not survive.
 VERDICTS = ("good", "fair", "poor", "", "n/a", "failed")
+
+#: What a report can be written as.
+REPORT_SUFFIXES = (".html", ".json")
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Measurement:
     @property
     def text(self) -> str:
         """The value as people read it, with its unit."""
-        return " ".join(part for part in (spell(self.value), self.unit) if part)
+        shown = spell(self.value)
+        return f"{shown} {self.unit}" if self.unit and shown != "-" else shown
 
 
 def spell(value: Any) -> str:
@@ -173,19 +178,14 @@ class Report:
         raise KeyError(f"no section {key!r}; there are: {', '.join(s.key for s in self.sections)}")
 
     def __str__(self) -> str:
-        from rich.console import Console
+        from vicinal.criteria.terminal import as_text, renderables
 
-        from vicinal.criteria.terminal import renderables
-
-        console = Console(width=110, no_color=True)
-        with console.capture() as capture:
-            console.print(*renderables(self), sep="\n")
-        return capture.get()
+        return as_text(renderables(self))
 
     def _repr_html_(self) -> str:
-        from vicinal.criteria.html import page
+        from vicinal.criteria.html import fragment
 
-        return page(self)
+        return fragment(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain lists, dictionaries, numbers and text."""
@@ -214,33 +214,54 @@ class Report:
             The name ends otherwise, or the file cannot be written.
         """
         from vicinal.criteria.html import page
-        from vicinal.errors import FileError
 
-        path = os.fspath(path)
-        base, suffix = os.path.splitext(path)
-        if suffix not in (".html", ".json"):
-            raise FileError(f"{path}: a report is called something.html or something.json")
+        base, suffix = output_name(path, REPORT_SUFFIXES, "a report")
         text = page(self) if suffix == ".html" else self.to_json(indent=1) + "\n"
+        return write_files({base + suffix: text, **structure_files(self.sections, base)})
+
+
+def output_name(path: str | os.PathLike, suffixes: Sequence[str], what: str) -> tuple[str, str]:
+    """(name without suffix, suffix) of a file that may be written.
+
+    Raises
+    ------
+    FileError
+        It ends otherwise, is a directory, or its folder is not there.
+    """
+    from vicinal.errors import FileError
+
+    path = os.fspath(path)
+    base, suffix = os.path.splitext(path)
+    if suffix not in suffixes:
+        names = [f"something{one}" for one in suffixes]
+        known = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        raise FileError(f"{path}: {what} is called {known}")
+    if os.path.isdir(path):
+        raise FileError(f"{path}: is a directory")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise FileError(f"{path}: cannot be written (no such folder)")
+    return base, suffix
+
+
+def write_files(contents: Mapping[str, str]) -> list[str]:
+    """Write texts to files; returns the names. Each appears only once it is complete."""
+    for path, text in contents.items():
         with atomic_file(path) as file:
             file.write(text.encode())
-        return [path, *save_structures(self.sections, base)]
+    return list(contents)
 
 
-def save_structures(sections: Sequence[Section], base: str) -> list[str]:
-    """Write every set of structures to a file of its own; returns their names."""
-    from io import StringIO
-
+def structure_files(sections: Sequence[Section], base: str) -> dict[str, str]:
+    """Every set of structures as extended XYZ, by the name of its file."""
     import ase.io
 
-    written = []
+    contents = {}
     for section in sections:
         for name, frames in section.structures.items():
-            text = StringIO()
+            text = io.StringIO()
             ase.io.write(text, frames, format="extxyz")
-            written.append(f"{base}-{name}.extxyz")
-            with atomic_file(written[-1]) as file:
-                file.write(text.getvalue().encode())
-    return written
+            contents[f"{base}-{name}.extxyz"] = text.getvalue()
+    return contents
 
 
 def plain(value: Any) -> Any:
