@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vicinal.errors import VicinalError
 
 if TYPE_CHECKING:
-    from vicinal import datasets, testing
+    from vicinal import criteria, datasets, testing
     from vicinal.descriptors import registry
     from vicinal.descriptors.acsf import ACSF
     from vicinal.descriptors.aev import AEV
@@ -70,6 +70,7 @@ _HOME = {
     "Zernike": "vicinal.descriptors.zernike",
 }
 _MODULES = {
+    "criteria": "vicinal.criteria",
     "datasets": "vicinal.datasets",
     "registry": "vicinal.descriptors.registry",
     "testing": "vicinal.testing",
@@ -83,6 +84,7 @@ __all__ = [
     "BagOfBonds",
     "ChebyshevAUC",
     "CoulombMatrix",
+    "criteria",
     "datasets",
     "Descriptor",
     "EAD",

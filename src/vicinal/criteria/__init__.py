@@ -9,6 +9,8 @@ an array::
     print(report)
     report["uniqueness"]["body_order"].value
     report.save("soap.html")
+
+    print(vc.criteria.check_all(["soap", "acsf"], quick=True))
 """
 
 from __future__ import annotations
@@ -24,10 +26,21 @@ from ase import Atoms
 from vicinal.criteria.about import about
 from vicinal.criteria.results import Measurement, Report, Section, timed
 from vicinal.criteria.subject import Subject, SubjectError, subject
+from vicinal.criteria.summary import Summary
 from vicinal.environments import as_frames
-from vicinal.errors import ParameterError
+from vicinal.errors import ParameterError, VicinalError
 
-__all__ = ["CRITERIA", "Measurement", "Report", "Section", "Setting", "SubjectError", "check"]
+__all__ = [
+    "CRITERIA",
+    "Measurement",
+    "Report",
+    "Section",
+    "Setting",
+    "SubjectError",
+    "Summary",
+    "check",
+    "check_all",
+]
 
 
 @dataclass(frozen=True)
@@ -154,11 +167,7 @@ def check(
     """
     from vicinal.descriptors import registry
 
-    known = [criterion.key for criterion in CRITERIA]
-    chosen = known if criteria is None else [str(key) for key in criteria]
-    for key in chosen:
-        if key not in known:
-            raise ParameterError(f"no criterion {key!r}; there are: {', '.join(known)}")
+    chosen = _chosen(criteria)
     frames = None if frames is None else [_as_atoms(frame) for frame in as_frames(frames)]
     if frames is not None and not frames:
         raise ParameterError("no structures to check with")
@@ -186,8 +195,73 @@ def check(
                 with section.attempt(name.split(".")[-1], module.TITLE):
                     module.measure(checked, setting, section)
         sections.append(section)
-    facts = about(checked, frames, quick=quick, seed=seed, seconds=time.perf_counter() - start)
+    facts = about(
+        checked,
+        frames,
+        quick=quick,
+        seed=seed,
+        against=", ".join(other.name for other in others),
+        seconds=time.perf_counter() - start,
+    )
     return Report(checked.name, checked.parameters, sections, facts)
+
+
+def check_all(
+    descriptors: Sequence | None = None,
+    frames=None,
+    *,
+    criteria: Sequence[str] | None = None,
+    progress: Callable[[str, str, str], None] | None = None,
+    **options,
+) -> Summary:
+    """Measure several descriptors, one after the other so that timings are fair.
+
+    Parameters
+    ----------
+    descriptors : names or whatever else :func:`check` takes; all of the registry by default
+    frames, criteria : as for :func:`check`
+    progress : function (name, criterion, step) called as the work goes on
+    **options : of :func:`check`: ``quick``, ``seed``, ``against``
+
+    Returns
+    -------
+    Summary
+        A table of all, with every report. A descriptor that refuses the structures as a whole is
+        in its ``errors``.
+
+    Raises
+    ------
+    ParameterError
+        No such descriptor or criterion.
+    """
+    from vicinal.descriptors import registry
+
+    criteria = _chosen(criteria)
+    frames = None if frames is None else as_frames(frames)
+    wanted = registry.names() if descriptors is None else descriptors
+    subjects = [subject(one) for one in wanted]
+    summary = Summary([])
+    for one in subjects:
+
+        def step(criterion: str, text: str, name: str = one.name) -> None:
+            if progress is not None:
+                progress(name, criterion, text)
+
+        try:
+            report = check(one, frames, criteria=criteria, progress=step, **options)
+            summary.reports.append(report)
+        except VicinalError as error:
+            summary.errors[one.name] = str(error)
+    return summary
+
+
+def _chosen(criteria: Sequence[str] | None) -> list[str]:
+    known = [criterion.key for criterion in CRITERIA]
+    chosen = known if criteria is None else [str(key) for key in criteria]
+    for key in chosen:
+        if key not in known:
+            raise ParameterError(f"no criterion {key!r}; there are: {', '.join(known)}")
+    return chosen
 
 
 def _as_atoms(frame) -> Atoms:
