@@ -282,7 +282,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     ],
 )
 def test_settings(text, value):
-    assert cli._setting(f"name={text}") == ("name", value)
+    assert cli.options.setting(f"name={text}") == ("name", value)
 
 
 def test_configuration_files(source, tmp_path, compute):
