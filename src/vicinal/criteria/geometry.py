@@ -30,7 +30,7 @@ def rotation_to(a: np.ndarray, b: np.ndarray, proper: bool = True) -> np.ndarray
     return u @ v
 
 
-def align(a, b, numbers_a, numbers_b, *, proper: bool = True):
+def align(a, b, numbers_a, numbers_b, *, proper: bool = True, starts=None):
     """Best rotation and matching of like atoms about a fixed centre.
 
     Parameters
@@ -39,6 +39,8 @@ def align(a, b, numbers_a, numbers_b, *, proper: bool = True):
     numbers_a, numbers_b : (n,) atomic numbers
     proper : bool
         Rotations alone; else mirror images count as equal too.
+    starts : iterable of rotations, optional
+        To begin with these alone: fast, where the rotation is nearly known.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def align(a, b, numbers_a, numbers_b, *, proper: bool = True):
         return np.inf, None, None
     penalty = UNLIKE * (np.asarray(numbers_a)[:, None] != np.asarray(numbers_b)[None])
     best = np.inf, None, None
-    for start in _starts(a, b, penalty, proper):
+    for start in _starts(a, b, penalty, proper) if starts is None else starts:
         distance, match, rotation = _descend(a, b, penalty, start, proper)
         if distance < best[0] - 1e-14:
             best = distance, match, rotation

@@ -57,11 +57,20 @@ def environment(subject: Subject, vectors, numbers=None, center: int | None = No
 
 
 def random_environment(
-    subject: Subject, n: int, rng: np.random.Generator, *, nearest: float = 0.9, mixed: bool = False
+    subject: Subject,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    nearest: float = 0.9,
+    mixed: bool = False,
+    density: float | None = None,
 ) -> Atoms:
     """``n`` random neighbours at ``nearest`` Å or more from each other and from the centre, all
-    well within the cutoff; of all species if ``mixed``."""
-    farthest = max(0.75 * min(subject.reach, 6.0), nearest * 1.4)
+    well within the cutoff; of all species if ``mixed``; in a ball of this density (atoms/Å³)."""
+    farthest = 0.75 * min(subject.reach, 6.0)
+    if density is not None:
+        farthest = min(farthest, np.cbrt(3 * n / (4 * np.pi * density)))
+    farthest = max(farthest, nearest * 1.4)
     places = [np.zeros(3)]
     for _ in range(10_000):
         if len(places) == n + 1:
