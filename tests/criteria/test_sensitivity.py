@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from blindness import blind, constant, environment, fails, not_a_number, of_wrong_shape, triangles
 
 from vicinal.criteria import Setting, samples
 from vicinal.criteria.results import Section
 from vicinal.criteria.subject import Subject, subject
 from vicinal.criteria.uniqueness import sensitivity
-from vicinal.criteria.uniqueness.coordinates import DENSITY, Coordinates, carve
+from vicinal.criteria.uniqueness.coordinates import Coordinates, carve
 from vicinal.criteria.uniqueness.sensitivity import jacobian_spectrum
 
 
@@ -17,32 +18,10 @@ def distances(frame):
     return frame.get_all_distances()
 
 
-def blind(frames):
-    """Rows that know distances from the centre alone."""
-    rows = []
-    for frame in frames:
-        r = distances(frame)
-        others = ~np.eye(len(frame), dtype=bool)
-        grid = np.linspace(0, 7, 40)
-        terms = np.exp(-2 * (r[:, :, None] - grid) ** 2) * others[:, :, None]
-        rows.append(terms.sum(axis=1))
-    return np.concatenate(rows)
-
-
-def triangles(frames):
-    """Rows with every distance between numbered atoms: one whole structure each."""
-    return np.array([distances(f)[np.triu_indices(len(f), 1)] for f in frames])
-
-
 def measured(target, frames=None, quick=True, **options):
     section = Section("uniqueness", "", "")
     sensitivity.measure(subject(target, **options), Setting(frames, quick), section)
     return section
-
-
-def environment(one, n, seed=0, **options):
-    rng = np.random.default_rng(seed)
-    return samples.random_environment(one, n, rng, density=DENSITY, **options)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
@@ -225,16 +204,12 @@ def test_crystals_as_rows():
     assert not [m for m in section.measurements if m.verdict == "failed"]
 
 
-def fails(frames):
-    raise RuntimeError("no such luck")
-
-
 @pytest.mark.parametrize(
     "target",
     [
         fails,
-        lambda frames: np.full((sum(map(len, frames)), 3), np.nan),
-        lambda frames: np.zeros(7),
+        not_a_number,
+        of_wrong_shape,
     ],
 )
 def test_what_does_not_work_is_reported(target):
@@ -243,6 +218,6 @@ def test_what_does_not_work_is_reported(target):
 
 
 def test_constants_notice_nothing():
-    section = measured(lambda frames: np.ones((sum(map(len, frames)), 2)), cutoff=5.0)
+    section = measured(constant, cutoff=5.0)
     assert section["rank"].value == 0.0
     assert section["slope_radial"].verdict == "poor"
