@@ -23,9 +23,10 @@ from vicinal.criteria.uniqueness.sensitivity import jacobian_spectrum
 
 TITLE = "Search for different environments with the same row"
 
-#: Rows of a pair differ by this share of what is usual, or more: good, fair. Below DEGENERATE they
-#: are the same: the searches come down to rounding errors there, far below.
-GOOD, FAIR, DEGENERATE = 0.05, 1e-3, 1e-6
+#: Rows of a pair differ by this share of what is usual, or more: good (a model that resolves usual
+#: differences to a percent tells them apart), fair. Below DEGENERATE they are the same: the
+#: searches come down to rounding errors there, far below.
+GOOD, FAIR, DEGENERATE = 1e-2, 1e-4, 1e-6
 
 #: Environments count as different from this distance on (Å, root mean square over the neighbours
 #: after the best rotation and matching): several times a thermal vibration.
@@ -101,7 +102,7 @@ def closest(
         environments only, such as three-body ones, have a degenerate pair near many A but no exact
         partner of A itself.
     bound : float, Å
-    effort : int, steps of each of the two methods
+    effort : int, most evaluations by least squares; half as many steps with gradients before
 
     Returns
     -------
@@ -117,7 +118,7 @@ def closest(
     best = None
     for b in search.starts(starts, rng) if partner is None else [search.read(partner)]:
         # From afar gradients lead the way; near a solution they are slow.
-        found = search.run(b, effort if partner is None else 0, effort, rng)
+        found = search.run(b, effort // 2 if partner is None else 0, effort, rng)
         if found is not None and (best is None or found.ratio < best.ratio):
             best = found
         if best is not None and best.ratio < DEGENERATE:
