@@ -84,8 +84,17 @@ def test_the_measure_tells_them_apart():
     assert section["faithful"].value == 0.0
     assert section["faithful"].verdict == "poor"
     (table,) = section.tables
-    assert [row[:4] for row in table.rows] == [(4, 1, 0, 1), (7, 1, 0, 1)]
+    assert [row[:5] for row in table.rows] == [(4, 1, 0, 1, 0), (7, 1, 0, 1, 0)]
     assert min(section.figures[0].series[0].y) > BACK
+
+
+def test_a_search_that_gets_stuck_says_so():
+    """Narrow functions on a grid are far from linear over the displacement."""
+    section = measured("lmbtr")
+    assert section["faithful"].value < 1
+    assert "stuck" in section["faithful"].note
+    for _, searches, back, same, stuck, _ in section.tables[0].rows:
+        assert back + same + stuck == searches
 
 
 def test_your_environments():

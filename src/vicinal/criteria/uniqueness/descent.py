@@ -10,7 +10,8 @@ from scipy.optimize import least_squares, minimize
 #: Relative change of the variables or of the sum of squares that counts as none.
 ROUNDING = 1e-15
 
-#: First radius of the trust region, Å: soft displacements must not carry atoms away at once.
+#: First step, and first radius of the trust region, Å: neither steep rows nor soft displacements
+#: must carry atoms away at once.
 RADIUS = 0.1
 
 
@@ -27,20 +28,26 @@ def descend(
         Steps of L-BFGS; then evaluations in a trust region (Levenberg and Marquardt), which alone
         comes down to rounding errors where the minimum is zero.
     """
+    start, u = x, np.zeros_like(x)  # the variables count in steps of RADIUS from the start
     if first:
-        x = minimize(gradient, x, jac=True, method="L-BFGS-B", options={"maxiter": first}).x
+
+        def value(u):
+            square, slope = gradient(start + RADIUS * u)
+            return square, RADIUS * slope
+
+        u = minimize(value, u, jac=True, method="L-BFGS-B", options={"maxiter": first}).x
     if then:
-        # The trust region begins with a radius of one variable from 0 on.
-        tight = {"ftol": ROUNDING, "xtol": ROUNDING, "gtol": ROUNDING}
-        moved = least_squares(
-            lambda u: residuals(x + RADIUS * u),
-            np.zeros_like(x),
-            lambda u: RADIUS * jacobian(x + RADIUS * u),
+        start, u = start + RADIUS * u, np.zeros_like(x)
+        u = least_squares(
+            lambda u: residuals(start + RADIUS * u),
+            u,
+            lambda u: RADIUS * jacobian(start + RADIUS * u),
             max_nfev=then,
-            **tight,
-        )
-        x = x + RADIUS * moved.x
-    return x
+            ftol=ROUNDING,
+            xtol=ROUNDING,
+            gtol=ROUNDING,
+        ).x
+    return start + RADIUS * u
 
 
 class Fence:

@@ -80,7 +80,7 @@ def closest(
     bound: float = BOUND,
     starts: int = 6,
     roam: float = ROAM,
-    rng: np.random.Generator | None = None,
+    seed: int | np.random.Generator = 0,
     effort: int = 60,
 ) -> Pair | None:
     r"""The most similar row of an environment that is really another one.
@@ -102,6 +102,7 @@ def closest(
         environments only, such as three-body ones, have a degenerate pair near many A but no exact
         partner of A itself.
     bound : float, Å
+    seed : int or numpy.random.Generator
     effort : int, most evaluations by least squares; half as many steps with gradients before
 
     Returns
@@ -113,7 +114,7 @@ def closest(
     A quasi-Newton search with gradients by ``vjp`` first, then least squares on the difference of
     the rows, which comes down to rounding errors at degenerate pairs. The bounds are residuals too.
     """
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = np.random.default_rng(seed)
     search = _Search(subject, frame, free=free, bound=bound, roam=roam, rng=rng)
     best = None
     for b in search.starts(starts, rng) if partner is None else [search.read(partner)]:
@@ -293,6 +294,8 @@ def measure(subject: Subject, setting: Setting, section: Section) -> None:
         table = Table(
             "Different environments with the most similar rows",
             ("search", "neighbours", "descriptor distance / usual", "geometric distance / Å"),
+            note="Usual: the distance of the rows for a random displacement of the same size. Of "
+            f"your environments the nearest {MOST_NEIGHBORS} neighbours.",
         )
         for what, pair in found:
             n = len(pair.first) - 1
@@ -319,7 +322,7 @@ def _search(subject: Subject, setting: Setting, section: Section, *, free: bool)
     for what, frame, partner in cases:
         one = refitted(subject, [frame])
         pair = closest(
-            one, frame, partner=partner, free=free, starts=starts, effort=effort, rng=rng
+            one, frame, partner=partner, free=free, starts=starts, effort=effort, seed=rng
         )
         if pair is not None:
             found.append((what + (", both move" if free else ""), pair))

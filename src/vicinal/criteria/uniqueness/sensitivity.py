@@ -139,7 +139,7 @@ def _tolerance(subject: Subject) -> float:
 
 
 def sensitivity(
-    subject: Subject, frame: Atoms, moved: int, *, tangential: bool, steps=STEPS, rng=None
+    subject: Subject, frame: Atoms, moved: int, *, tangential: bool, steps=STEPS, seed=0
 ) -> tuple[np.ndarray, float]:
     """Relative change of the row of atom 0 as one neighbour moves, and its log-log slope.
 
@@ -149,7 +149,7 @@ def sensitivity(
     tangential : bool
         About the centre at constant distance, else away from it.
     steps : displacements in Å
-    rng : numpy.random.Generator, chooses the tangential direction
+    seed : int or numpy.random.Generator, chooses the tangential direction
 
     Returns
     -------
@@ -162,7 +162,7 @@ def sensitivity(
     vector = frame.positions[moved] - frame.positions[0]
     length = np.linalg.norm(vector)
     away = vector / length
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = np.random.default_rng(seed)
     across = np.cross(away, rng.normal(size=3))
     across /= np.linalg.norm(across)
     frames = [frame.copy() for _ in range(1 + len(steps))]
@@ -323,7 +323,7 @@ def _measure_slopes(subject: Subject, setting: Setting, section: Section) -> Non
         # To a row of the whole structure every atom of a perfect crystal is at a symmetric site.
         by_symmetry = frames[0] is perfect and (tangential or not subject.per_atom)
         curves = [
-            sensitivity(subject, frame, moved, tangential=tangential, steps=steps, rng=rng)
+            sensitivity(subject, frame, moved, tangential=tangential, steps=steps, seed=rng)
             for frame in frames
             for moved in ((1,) if setting.quick else (1, 2))
         ]
