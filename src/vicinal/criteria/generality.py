@@ -129,7 +129,7 @@ def measure(subject: Subject, setting, section: Section) -> None:
     kinds = cases(subject, large=100 if setting.quick else 500, seed=setting.seed)
     bad = bad_input(subject)
     sizes = [Atoms(numbers=[z] * len(bad)) for z in subject.species]
-    fitted = _refitted(subject, [*kinds.values(), *sizes])
+    fitted = subject.refitted([*kinds.values(), *sizes])
     refused: list[Outcome] = []
 
     def note(name: str, outcome: Outcome) -> Outcome:
@@ -213,8 +213,3 @@ def _learned(subject: Subject, frames: list[Atoms]) -> Subject:
     if "species" in subject.parameters and subject.descriptor is not None:
         return subject.changed(species=None).fitted(frames)
     return subject
-
-
-def _refitted(subject: Subject, frames: list[Atoms]) -> Subject:
-    """The subject for the species that it knows, with room for these structures."""
-    return subject if subject.descriptor is None else subject.changed().fitted(frames)

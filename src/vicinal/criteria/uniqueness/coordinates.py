@@ -142,8 +142,3 @@ def environments(
     if not found:
         raise NotApplicable("no atom of these structures has a neighbour")
     return found
-
-
-def refitted(subject: Subject, frames: Sequence[Atoms]) -> Subject:
-    """The subject with species and sizes learned from these structures, whatever it had learned."""
-    return subject if subject.descriptor is None else subject.changed().fitted(frames)

@@ -15,7 +15,6 @@ from vicinal.criteria.uniqueness.coordinates import (
     Coordinates,
     environments,
     not_in_cells,
-    refitted,
 )
 from vicinal.criteria.uniqueness.descent import descend
 
@@ -132,7 +131,7 @@ def _measure(subject: Subject, setting: Setting, section: Section) -> None:
         ]
     by_size: dict[int, list[Reconstruction]] = {}
     for frame in frames:
-        one = refitted(subject, [frame])
+        one = subject.refitted([frame])
         by_size.setdefault(len(frame) - 1, []).append(reconstruct(one, frame, seed=rng))
     table = Table(
         "Environments that their row leads back to",

@@ -16,8 +16,8 @@ from vicinal.criteria.uniqueness.coordinates import (
     Coordinates,
     environments,
     not_in_cells,
-    refitted,
 )
+from vicinal.criteria.uniqueness.counterexamples import FAMILIES
 from vicinal.criteria.uniqueness.descent import Fence, descend
 from vicinal.criteria.uniqueness.sensitivity import jacobian_spectrum
 
@@ -257,22 +257,18 @@ class _Search:
 
 
 def near_known_pair(subject: Subject, size: float, rng: np.random.Generator) -> list[Atoms]:
-    r"""Two environments that every three-body descriptor nearly takes for one, randomly displaced.
-
-    Neighbours :math:`(a_x, 0, a_z)`, :math:`\pm(b_x, b_y), b_z` and one of
-    :math:`(0, \pm c_y, c_z)` about a centre, well within the cutoff
-    (S. N. Pozdnyakov et al., Phys. Rev. Lett. 125, 166001 (2020)).
+    """Two environments that every three-body descriptor nearly takes for one: a random member of
+    the family of Pozdnyakov et al. (:mod:`.counterexamples`), well within the cutoff, displaced.
 
     Parameters
     ----------
     size : root mean square displacement of the neighbours, Å
     """
-    shared = np.array([(4, 0, 3), (3, 5, 5), (-3, -5, 5)])  # a member without further symmetry
-    scale = 0.7 * min(subject.reach, 6.0) / np.sqrt(59)
+    scale = 0.7 * min(subject.reach, 6.0)
     pair = []
-    for c in ((0, 6, -3), (0, -6, -3)):
-        frame = samples.environment(subject, scale * np.array([*shared, c]))
-        displacement = rng.normal(size=(4, 3))
+    for vectors in FAMILIES["power_spectrum"].pair(rng, scale):
+        frame = samples.environment(subject, vectors)
+        displacement = rng.normal(size=vectors.shape)
         frame.positions[1:] += displacement * size * 2 / np.linalg.norm(displacement)
         pair.append(frame)
     return pair
@@ -320,7 +316,7 @@ def _search(subject: Subject, setting: Setting, section: Section, *, free: bool)
     effort = 30 if setting.quick else 80
     found = []
     for what, frame, partner in cases:
-        one = refitted(subject, [frame])
+        one = subject.refitted([frame])
         pair = closest(
             one, frame, partner=partner, free=free, starts=starts, effort=effort, seed=rng
         )

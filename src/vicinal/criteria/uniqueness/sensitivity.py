@@ -15,7 +15,6 @@ from vicinal.criteria.uniqueness.coordinates import (
     DENSITY,
     Coordinates,
     environments,
-    refitted,
 )
 
 TITLE = "Sensitivity to small displacements"
@@ -218,7 +217,7 @@ def _measure_rank(subject: Subject, setting: Setting, section: Section) -> None:
     else:
         sizes = (2, 4, 6) if setting.quick else (1, 2, 3, 4, 6, 8, 12)
         frames = _built_in(subject, sizes, setting.seed, rng)
-        subject = refitted(subject, frames)
+        subject = subject.refitted(frames)
     spectra = [jacobian_spectrum(subject, frame) for frame in frames]
     table = Table(
         "Displacements that the descriptor does not notice",
@@ -299,7 +298,7 @@ def _built_in(subject: Subject, sizes, seed: int, rng) -> list[Atoms]:
 def _measure_slopes(subject: Subject, setting: Setting, section: Section) -> None:
     rng = setting.rng("slopes")
     perfect = diamond(subject)
-    subject = refitted(subject, [perfect])
+    subject = subject.refitted([perfect])
     # At the amplitude of a warm crystal, a fiftieth of a bond.
     perturbed = []
     for _ in range(1 if setting.quick else 3):
