@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 import vicinal as vc
-from vicinal.criteria import Setting, efficiency, growth, samples
+from vicinal.criteria import Setting, efficiency, growth, samples, timing
 from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject, SubjectError, subject
 
@@ -22,9 +23,9 @@ def measured(what, **setting) -> Section:
 @pytest.fixture
 def hurry(monkeypatch):
     """Costs so rough that they take no time."""
-    monkeypatch.setattr(efficiency, "QUICK", efficiency.Effort(20, 0.1, 0.002, 1))
-    monkeypatch.setattr(efficiency, "TARGET", 1e-4)
-    monkeypatch.setattr(efficiency, "ROWS", 50)
+    monkeypatch.setattr(efficiency, "QUICK", timing.Effort(20, 0.1, 0.002, 1))
+    monkeypatch.setattr(timing, "TARGET", 1e-4)
+    monkeypatch.setattr(timing, "ROWS", 50)
 
 
 class Clock:
@@ -68,16 +69,16 @@ def test_calls_are_timed_in_turns():
 
         return work
 
-    seconds = efficiency.interleaved([call("a", 1), call("b", 3)], 10.0, rounds=2, clock=clock)
+    seconds = timing.interleaved([call("a", 1), call("b", 3)], 10.0, rounds=2, clock=clock)
     assert seconds == pytest.approx(np.array([[1, 3]] * 3))
     assert order == ["a", "b"] * 3
 
 
 def test_a_slow_call_is_not_repeated_for_ever():
     clock = Clock()
-    seconds = efficiency.interleaved([lambda: clock.spend(100)], 1.0, rounds=5, clock=clock)
+    seconds = timing.interleaved([lambda: clock.spend(100)], 1.0, rounds=5, clock=clock)
     assert seconds.shape == (1, 1)
-    seconds = efficiency.interleaved([lambda: clock.spend(1)], 1.0, rounds=3, clock=clock)
+    seconds = timing.interleaved([lambda: clock.spend(1)], 1.0, rounds=3, clock=clock)
     assert seconds.shape == (3, 1)
 
 
@@ -91,8 +92,8 @@ def test_a_cost_of_known_growth(power, monkeypatch):
             clock.spend(1e-6 * len(frame) * (len(frame) - 1) ** power)
         return np.zeros((sum(map(len, frames)), 3))
 
-    monkeypatch.setattr(efficiency.time, "perf_counter", clock)
-    monkeypatch.setattr(efficiency.interleaved, "__defaults__", (3, clock))
+    monkeypatch.setattr(timing.time, "perf_counter", clock)
+    monkeypatch.setattr(timing.interleaved, "__defaults__", (3, clock))
     section = measured(Subject(costly, cutoff=5.0, species=["C"]))
     found = section["exponent_neighbors"]
     assert found.value == pytest.approx(power, abs=1e-6)
@@ -105,7 +106,7 @@ def test_a_cost_of_known_growth(power, monkeypatch):
 def test_all_atoms_of_a_ball_are_neighbours():
     for name in ("soap", "snap"):
         one = subject(name)
-        frames = efficiency._balls(one, 41, [6], np.random.default_rng(0))
+        frames = timing.balls(one, 41, [6], np.random.default_rng(0))
         env = vc.Environments(frames, one.cutoff)
         assert set(np.diff(env.pair_offsets)) == {40}
         assert env.d.min() > 0.3
@@ -115,10 +116,10 @@ def test_balls_without_cutoff_keep_their_density():
     one = subject("ewald_matrix")
     density = []
     for n in (20, 160):
-        frame = efficiency._balls(one, n, [6], np.random.default_rng(0))[0]
+        frame = timing.balls(one, n, [6], np.random.default_rng(0))[0]
         assert frame.pbc.all()
         d = frame.get_all_distances(mic=True)
-        assert d[~np.eye(n, dtype=bool)].min() > 0.5 * efficiency.SPACING
+        assert d[~np.eye(n, dtype=bool)].min() > 0.5 * timing.SPACING
         density.append(n / frame.get_volume())
     assert 0.5 < density[0] / density[1] < 2
 
@@ -179,8 +180,8 @@ def test_memory_beyond_the_output():
         scratch = np.ones(2_000_000)
         return np.ones(500_000) * scratch[0]
 
-    assert efficiency._memory(call) == pytest.approx(16e6, rel=0.05)
-    assert efficiency._memory(lambda: np.ones(500_000)) < 1e6
+    assert timing.peak_memory(call) == pytest.approx(16e6, rel=0.05)
+    assert timing.peak_memory(lambda: np.ones(500_000)) < 1e6
 
 
 def test_number_of_basis_functions():
@@ -199,4 +200,4 @@ def test_sets_of_species():
     assert growth.species_sets(function) == [(1,), (1, 8)]
     assert growth.of_species(function, (1,)) is function
     with pytest.raises(SubjectError):
-        function.rows([efficiency.Atoms("H")])
+        function.rows([Atoms("H")])

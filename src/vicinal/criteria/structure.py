@@ -196,12 +196,17 @@ def sample(subject: Subject, setting: Setting) -> np.ndarray:
         n = most // (10 if subject.per_atom else 4)  # making structures takes longer than rows
         frames = samples.structures(subject, n, setting.seed, size=10)
     else:
-        order = rng.permutation(len(setting.frames))
-        sizes = [len(setting.frames[k]) if subject.per_atom else 1 for k in order]
-        enough = np.searchsorted(np.cumsum(sizes), most) + 1
-        frames = [setting.frames[k] for k in sorted(order[:enough])]
+        frames = some(setting.frames, most, subject.per_atom, rng)
     X = np.concatenate(subject.fitted(frames).rows(frames)).astype(float)
     return X[np.sort(rng.permutation(len(X))[:most])]
+
+
+def some(frames: list[Atoms], rows: int, per_atom: bool, rng: np.random.Generator) -> list[Atoms]:
+    """Structures at random, in order, that have this many rows or slightly more, if all do."""
+    order = rng.permutation(len(frames))
+    sizes = [len(frames[k]) if per_atom else 1 for k in order]
+    enough = int(np.searchsorted(np.cumsum(sizes), rows)) + 1
+    return [frames[k] for k in sorted(order[:enough])]
 
 
 # -- the measures -------------------------------------------------------------------------------
