@@ -93,7 +93,6 @@ def test_a_cost_of_known_growth(power, monkeypatch):
         return np.zeros((sum(map(len, frames)), 3))
 
     monkeypatch.setattr(timing.time, "perf_counter", clock)
-    monkeypatch.setattr(timing.interleaved, "__defaults__", (3, clock))
     section = measured(Subject(costly, cutoff=5.0, species=["C"]))
     found = section["exponent_neighbors"]
     assert found.value == pytest.approx(power, abs=1e-6)

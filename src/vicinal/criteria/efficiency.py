@@ -16,6 +16,7 @@ from vicinal.criteria.timing import (
     balls,
     batch_of,
     best_times,
+    clock_of,
     compute,
     given,
     interleaved,
@@ -87,7 +88,8 @@ def _standard(subject: Subject, setting: Setting, section: Section, effort: Effo
         calls["frames"] = lambda: one.descriptor.compute(frames)
     for call in calls.values():
         call()
-    seconds = interleaved(list(calls.values()), effort.budget / 2, effort.rounds)
+    clock = clock_of(subject)
+    seconds = interleaved(list(calls.values()), effort.budget / 2, effort.rounds, clock)
     best = dict(zip(calls, 1e6 * seconds.min(axis=0) / n_atoms, strict=True))
     what = "an environment" if subject.per_atom else "an atom"
     spread = np.median(seconds[:, 0]) / seconds[:, 0].min() - 1
@@ -140,7 +142,7 @@ def _neighbors(subject: Subject, section: Section, effort: Effort, rng) -> None:
         largest = min(largest, math.pi / 6 * (subject.cutoff / NEAREST) ** 3)
     sizes = [n for n in SIZES if n <= largest]
     batches = (batch_of(roomy(one, n + 1), balls(one, n + 1, [one.species[0]], rng)) for n in sizes)
-    seconds, spread = best_times(batches, effort)
+    seconds, spread = best_times(batches, effort, clock_of(subject))
     sizes = sizes[: len(seconds)]
     counted = "atoms" if subject.cutoff is None else "neighbours"
     each = row_of(subject)
@@ -182,7 +184,7 @@ def _species(subject: Subject, section: Section, effort: Effort, rng) -> None:
             frames = balls(one, NEIGHBORS + 1, species, np.random.default_rng(seed))
             yield batch_of(roomy(of_species(one, species), NEIGHBORS + 1), frames)
 
-    seconds, spread = best_times(batches(), effort)
+    seconds, spread = best_times(batches(), effort, clock_of(subject))
     counts = [len(species) for species in sets[: len(seconds)]]
     section.add(
         "exponent_species",
@@ -210,7 +212,7 @@ def _basis(subject: Subject, section: Section, effort: Effort, rng) -> None:
             sizes.append(other.at(frames[:1]).shape[1])
             yield batch_of(roomy(other, NEIGHBORS + 1), frames)
 
-    seconds, spread = best_times(batches(), effort)
+    seconds, spread = best_times(batches(), effort, clock_of(subject))
     section.add(
         "exponent_basis",
         f"Time of {row_of(subject)} grows with features to the power",

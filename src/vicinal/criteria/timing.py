@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +88,16 @@ def interleaved(
     return np.array(seconds)
 
 
-def best_times(batches: Iterable[Batch], effort: Effort) -> tuple[np.ndarray, float]:
+def clock_of(subject: Subject) -> Callable[[], float]:
+    """Time of the processor for what works in this process alone, in one thread: it does not count
+    when others have the processor. Windows' has too coarse steps."""
+    alone = subject.descriptor is not None and sys.platform != "win32"
+    return time.process_time if alone else time.perf_counter
+
+
+def best_times(
+    batches: Iterable[Batch], effort: Effort, clock: Callable[[], float]
+) -> tuple[np.ndarray, float]:
     """(best seconds for each row, spread) of batches, until one takes too long: two, if possible.
 
     The spread is that of the median above the best, the worst of all batches.
@@ -97,7 +107,7 @@ def best_times(batches: Iterable[Batch], effort: Effort) -> tuple[np.ndarray, fl
         kept.append(batch)
         if duration(batch.call) > effort.limit * (1 if len(kept) > 1 else 10):
             break
-    seconds = interleaved([batch.call for batch in kept], effort.budget, effort.rounds)
+    seconds = interleaved([b.call for b in kept], effort.budget, effort.rounds, clock)
     best = seconds.min(axis=0)
     spread = (np.median(seconds, axis=0) / best - 1).max()
     return best / [batch.n for batch in kept], spread
