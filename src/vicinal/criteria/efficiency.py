@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vicinal.criteria import Setting, samples
 from vicinal.criteria.growth import basis_parameters, exponent, of_basis, of_species, species_sets
@@ -55,6 +56,11 @@ QUICK = Effort(largest=160, limit=0.03, budget=0.12, rounds=2)
 
 
 def measure(subject: Subject, setting: Setting, section: Section) -> None:
+    with threadpool_limits(1):  # of linear algebra, which parameters do not reach
+        _measure(subject, setting, section)
+
+
+def _measure(subject: Subject, setting: Setting, section: Section) -> None:
     effort = QUICK if setting.quick else FULL
     rng = setting.rng("efficiency")
     with section.attempt("microseconds", "Time of a row"):
