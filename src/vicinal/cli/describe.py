@@ -23,6 +23,13 @@ def list_descriptors() -> None:
     console().print(table)
 
 
+#: Parts of a registry entry that are shown elsewhere, or said in words too.
+NOT_SHOWN = (
+    *("name", "path", "summary", "citations"),
+    *("bodies", "neighbor_power", "species_power"),
+)
+
+
 def show(descriptor: DescriptorName) -> None:
     """Show what a descriptor computes, its parameters, its properties and whom to cite."""
     from rich.markup import escape
@@ -42,7 +49,7 @@ def show(descriptor: DescriptorName) -> None:
 
     table = Table("property", "value", title="Classification")
     for field in fields(entry):
-        if field.name not in ("name", "path", "summary", "citations"):
+        if field.name not in NOT_SHOWN:
             value = getattr(entry, field.name)
             text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
             table.add_row(field.name.replace("_", " "), escape(text))

@@ -111,7 +111,7 @@ def _draw(axes: Axes, figure: Figure, shown) -> None:
     _ticks(axes.yaxis, figure.yscale, np.concatenate([y for _, _, y in shown]))
     if len(shown) > 1:
         longest = max(len(series.label) for series, _, _ in shown)
-        columns = max(1, min(len(shown), 60 // (longest + 6)))
+        columns = max(1, min(len(shown), 50 // (longest + 6)))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 
 

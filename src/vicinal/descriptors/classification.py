@@ -7,7 +7,6 @@ Willatt, F. Musil, M. Ceriotti, J. Chem. Phys. 150, 154110 (2019).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -57,11 +56,7 @@ def mechanism(entry: Entry) -> str:
 
 def bodies(entry: Entry) -> str:
     """Atoms that a single feature relates at most, the centre included."""
-    if "all atoms" in entry.body_order:
-        return "all atoms"
-    usual = re.sub(r"\(.*?\)", "", entry.body_order.split(";")[0])
-    numbers = [int(number) for number in re.findall(r"\d+", usual)]
-    return f"up to {max(numbers)} bodies" if numbers else entry.body_order
+    return "all atoms" if entry.bodies is None else f"up to {entry.bodies} bodies"
 
 
 #: From the root of the tree to its leaves.

@@ -277,7 +277,9 @@ def _measure_rank(subject: Subject, setting: Setting, section: Section) -> None:
         "singular value over the largest",
         yscale="log",
     )
-    for s in sorted(spectra, key=lambda s: s.expected)[:: max(1, len(spectra) // 4)]:
+    by_size = {s.expected: s for s in spectra}  # one of each size
+    sizes = sorted(by_size)
+    for s in (by_size[size] for size in sizes[:: -(-len(sizes) // 5)]):
         relative = s.singular_values / (s.singular_values[0] or 1.0)
         label = f"{s.displacements.shape[1]} atoms"
         seen = np.maximum(relative, 1e-16)  # zeros have no place on a logarithmic axis
