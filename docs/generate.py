@@ -1,16 +1,16 @@
-"""Write docs/descriptors.md from the registry and the docstrings.
+"""Write docs/descriptors.md and docs/tree.svg from the registry and the docstrings.
 
 python docs/generate.py            write
-python docs/generate.py --check    exit 1 if the file is not what would be written
+python docs/generate.py --check    exit 1 if a file is not what would be written
 """
 
 import sys
 from pathlib import Path
 
 from vicinal.cli import Docstring
-from vicinal.descriptors import registry
+from vicinal.descriptors import classification, registry
 
-OUTPUT = Path(__file__).parent / "descriptors.md"
+DOCS = Path(__file__).parent
 
 OVERVIEW = {
     "name": "name",
@@ -36,6 +36,8 @@ def document() -> str:
         "<!-- Written by docs/generate.py from the registry: change that, not this. -->",
         "",
         "# Descriptors",
+        "",
+        "![The descriptors as a tree](tree.svg)",
         "",
         row(OVERVIEW.values()),
         row("---" for _ in OVERVIEW),
@@ -68,13 +70,22 @@ def row(cells) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def written() -> dict[str, str]:
+    """What belongs into each file."""
+    return {"descriptors.md": document(), "tree.svg": classification.svg()}
+
+
 def main() -> int:
-    text = document()
-    if "--check" in sys.argv[1:]:
-        fresh = OUTPUT.exists() and OUTPUT.read_text(encoding="utf-8") == text
-        print(f"{OUTPUT.name} is {'up to date' if fresh else 'out of date: run docs/generate.py'}")
-        return 0 if fresh else 1
-    OUTPUT.write_text(text, encoding="utf-8")
+    old = []
+    for name, text in written().items():
+        path = DOCS / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            old.append(name)
+            if "--check" not in sys.argv[1:]:
+                path.write_text(text, encoding="utf-8")
+    if "--check" in sys.argv[1:] and old:
+        print(f"out of date, run docs/generate.py: {', '.join(old)}")
+        return 1
     return 0
 
 
