@@ -36,7 +36,7 @@ def test_every_descriptor_is_a_leaf_once(root):
         ("snap", "an atom's environment", "density expanded, three coupled", "up to 4 bodies"),
         ("acsf", "an atom's environment", "sums of functions", "up to 3 bodies"),
         ("slatm", "an atom's environment", "distributions", "up to 3 bodies"),
-        ("mbtr", "a whole structure", "distributions", "up to 4 bodies"),
+        ("mbtr", "a whole structure", "distributions", "up to 3 bodies"),
         ("overlap_matrix", "an atom's environment", "matrix", "all atoms"),
         ("sine_matrix", "a whole structure", "matrix", "all atoms"),
         ("bag_of_bonds", "a whole structure", "matrix", "up to 2 bodies"),
@@ -55,11 +55,11 @@ def test_no_registered_descriptor_is_without_a_known_mechanism():
 
 def test_a_new_kind_gets_a_branch_of_its_own():
     new = dataclasses.replace(
-        registry.get("soap"), name="new", symmetrization="a novel idea", body_order="many"
+        registry.get("soap"), name="new", symmetrization="a novel idea", bodies=9
     )
     learned = dataclasses.replace(new, name="learned_one", learned=True)
     root = classification.tree([*registry.ENTRIES, new, learned])
-    assert path(root, "new")[1:3] == ("a novel idea", "many")
+    assert path(root, "new")[1:3] == ("a novel idea", "up to 9 bodies")
     assert path(root, "learned_one")[1] == "learned"
     assert classification.axis(learned, "kind") == "learned"
     assert "a novel idea" in classification.svg(root)

@@ -14,7 +14,7 @@ from vicinal.criteria.uniqueness import pairs
 #: Exponents are those of times, over a limited range of sizes.
 EXPONENT_ERROR = 0.4
 
-TABLES = (Path(__file__).parents[2] / "docs" / "criteria-table.md").read_text(encoding="utf-8")
+TABLE = (Path(__file__).parents[2] / "docs" / "criteria-table.md").read_text(encoding="utf-8")
 
 
 def measured(module, entry):
@@ -49,16 +49,11 @@ def test_smoothness_at_the_cutoff(entry):
 
 def column(heading: str) -> dict[str, float]:
     """A column of the committed table, by descriptor."""
-    heads, found = [], {}
-    for line in TABLES.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if cells[0] == "descriptor":
-            heads = cells
-        elif heading in heads and cells[0] in registry.names():
-            number = re.match(r"-?[\d.]+", cells[heads.index(heading)])
-            if number:
-                found[cells[0]] = float(number[0])
-    return found
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines()]
+    at = next(k for k, head in enumerate(rows[0]) if head.endswith(heading))
+    cells = {row[0]: row[at] for row in rows if row[0] in registry.names()}
+    numbers = {name: re.match(r"-?[\d.]+", cell) for name, cell in cells.items()}
+    return {name: float(number[0]) for name, number in numbers.items() if number}
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ class Summary:
         return page(self)
 
     def to_markdown(self) -> str:
-        """One table: descriptors down, criteria across."""
+        """One table: descriptors down, criteria across; and how it was made."""
         heads = [f"{title}: {self.heading(one)}" for title, group in self.groups() for one in group]
         lines = [_markdown(["descriptor", *heads]), _markdown(["---"] * (len(heads) + 1))]
         for report in self.reports:
@@ -154,6 +154,14 @@ class Summary:
                 "",
                 f"{_plain_markdown(name)} could not be checked: {_plain_markdown(message)}",
             ]
+        if self.reports:
+            about = self.reports[0].about
+            named = ("vicinal", "python", "numpy", "machine")
+            facts = [f"{key} {about[key]}" for key in named if key in about]
+            seconds = sum(section.seconds for r in self.reports for section in r.sections)
+            facts.append(f"{seconds:.0f} s")
+            command = "vicinal check --all" + " --quick" * bool(about.get("quick"))
+            lines += ["", f"Made by `{command}`: {', '.join(facts)}."]
         return "\n".join(lines) + "\n"
 
     def save(self, path: str | os.PathLike) -> list[str]:
