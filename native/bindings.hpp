@@ -127,5 +127,6 @@ void bind_sums(nb::module_& m);
 void bind_triplets(nb::module_& m);
 void bind_so4(nb::module_& m);
 void bind_grids(nb::module_& m);
+void bind_similarity(nb::module_& m);
 
 }  // namespace vicinal

@@ -15,4 +15,5 @@ NB_MODULE(VICINAL_MODULE, m) {
     vicinal::bind_triplets(m);
     vicinal::bind_so4(m);
     vicinal::bind_grids(m);
+    vicinal::bind_similarity(m);
 }

@@ -10,7 +10,7 @@ from ase import Atoms
 
 from vicinal import FCHL19, Environments
 from vicinal.errors import ParameterError, ShapeError
-from vicinal.similarity.local_kernel import local_kernel
+from vicinal.similarity import local_kernel
 from vicinal.testing import Battery
 from vicinal.testing.frames import build
 
@@ -148,7 +148,7 @@ def test_kernel_in_pieces_and_of_other_descriptors(monkeypatch):
         [alike[structure == A][:, structure == B].sum() for B in range(3)] for A in range(3)
     ]
     np.testing.assert_allclose(kernel, expected, rtol=1e-9)
-    monkeypatch.setattr("vicinal.similarity.local_kernel.CHUNK", 5)
+    monkeypatch.setattr("vicinal.similarity.structures.BLOCK", 5)
     np.testing.assert_allclose(local_kernel(features, sigma=0.5), kernel, rtol=1e-12)
     pooled = FCHL19(**SMALL, species=SPECIES, pooling="sum").compute(frames)
     with pytest.raises(ShapeError, match="pooling"):

@@ -73,7 +73,7 @@ class FCHL19(Descriptor):
     Notes
     -----
     Numbers, order and defaults are those of qmllib's ``generate_fchl19``; here also with
-    periodicity. Made for the kernel of :func:`vicinal.similarity.local_kernel.local_kernel`.
+    periodicity. Made for the kernel of :func:`vicinal.similarity.local_kernel`.
     Cost: pairs of neighbours. The term in sin θ has a kink where three atoms are in line; its
     derivative there is left out. Pairs nearer than 0.25 Å count as 0.25 Å apart in G2. Sees pairs
     and triples only, and triples through three numbers of which one is a mean.

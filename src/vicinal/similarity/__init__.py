@@ -1,0 +1,15 @@
+"""Similarity: kernels between environments, and between structures."""
+
+from vicinal.similarity.kernels import Gaussian, Kernel, Laplacian, Linear, Polynomial, make_kernel
+from vicinal.similarity.structures import local_kernel, structure_kernel
+
+__all__ = [
+    "Gaussian",
+    "Kernel",
+    "Laplacian",
+    "Linear",
+    "Polynomial",
+    "local_kernel",
+    "make_kernel",
+    "structure_kernel",
+]
