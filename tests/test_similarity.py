@@ -12,6 +12,7 @@ from vicinal.similarity import (
     Linear,
     Polynomial,
     make_kernel,
+    structure_diagonal,
     structure_kernel,
     structures,
 )
@@ -76,6 +77,8 @@ def test_sum_and_average_are_double_loops(one, like_atoms):
             FEATURES, FEATURES, kernel=one, how=how, like_atoms=like_atoms, n_threads=2
         )
         np.testing.assert_allclose(across, K, rtol=1e-12)
+        diagonal = structure_diagonal(FEATURES, **options)
+        np.testing.assert_allclose(diagonal, np.diag(K), rtol=1e-12)
 
 
 def test_small_blocks_give_the_same(monkeypatch):

@@ -1,7 +1,7 @@
 """Similarity: kernels between environments, and between structures."""
 
 from vicinal.similarity.kernels import Gaussian, Kernel, Laplacian, Linear, Polynomial, make_kernel
-from vicinal.similarity.structures import local_kernel, structure_kernel
+from vicinal.similarity.structures import local_kernel, structure_diagonal, structure_kernel
 
 __all__ = [
     "Gaussian",
@@ -11,5 +11,6 @@ __all__ = [
     "Polynomial",
     "local_kernel",
     "make_kernel",
+    "structure_diagonal",
     "structure_kernel",
 ]

@@ -93,6 +93,19 @@ def structure_kernel(
     return K
 
 
+def structure_diagonal(
+    a: Features,
+    *,
+    kernel: Kernel,
+    how: str = "sum",
+    like_atoms: bool = True,
+    gamma: float = 1.0,
+) -> np.ndarray:
+    """The similarity of each structure with itself, (structures,): see :func:`structure_kernel`."""
+    check_choice("how", how, HOW)
+    return _diagonal(_Batch.of(a, like_atoms), how, kernel, gamma, 1)
+
+
 def local_kernel(a: Features, b: Features | None = None, *, sigma: float) -> np.ndarray:
     r"""The kernel of FCHL19: Gaussians between atoms of the same element, summed over two
     structures,

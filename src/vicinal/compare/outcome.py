@@ -1,0 +1,242 @@
+"""What a comparison says: errors, learning curves, costs, a ranking and a recommendation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from vicinal.compare import metrics
+from vicinal.compare.protocol import Plan, Result
+from vicinal.criteria.results import plain
+
+#: Two descriptors are told apart where chance gives such a difference in at most this share of
+#: cases (paired over the repeats).
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of a descriptor at one training size: mean and standard deviation over repeats.
+
+    ``mae``, ``rmse``, ``max`` in units of the target, ``r2`` without; each (mean, deviation).
+    """
+
+    size: int
+    repeats: int
+    mae: tuple[float, float]
+    rmse: tuple[float, float]
+    max: tuple[float, float]
+    r2: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One descriptor in the ranking."""
+
+    name: str
+    curve: tuple[Errors, ...]
+    rate: float
+    rate_interval: tuple[float, float]
+    describe_us: float
+    kernel_us: float
+    n_features: int
+    pareto: bool
+    python: str
+
+    @property
+    def best(self) -> Errors:
+        """At the largest training size that was finished."""
+        return self.curve[-1]
+
+
+class Outcome:
+    """The answer of :func:`vicinal.compare.compare`.
+
+    Attributes
+    ----------
+    plan : Plan, results : list of Result
+    skipped : dict, descriptors that did not take part, with the reason
+    """
+
+    def __init__(self, plan: Plan, results: Sequence[Result], skipped: dict[str, str]):
+        self.plan = plan
+        self.results = list(results)
+        self.skipped = dict(skipped)
+
+    @property
+    def complete(self) -> bool:
+        return len(self.results) == len(list(self.plan.jobs()))
+
+    def of(self, name: str, size: int | None = None) -> list[Result]:
+        """Results of one descriptor, of one training size or of all."""
+        return [
+            result
+            for result in self.results
+            if result.entrant == name and result.failed is None and size in (None, result.size)
+        ]
+
+    def truth(self, result: Result) -> np.ndarray:
+        """The targets that a result predicts."""
+        return self.plan.task.flat_targets[result.test]
+
+    def errors(self, result: Result) -> dict[str, float]:
+        return metrics.errors(self.truth(result), np.asarray(result.predicted))
+
+    @cached_property
+    def ranking(self) -> list[Standing]:
+        """Descriptors by their mean absolute error at the largest training size."""
+        standings = [
+            self._standing(entrant.name)
+            for entrant in self.plan.entrants
+            if self.of(entrant.name)
+        ]
+        largest = max((s.best.size for s in standings), default=0)
+        standings.sort(key=lambda s: (s.best.size < largest, s.best.mae[0]))
+        cheapest = np.inf
+        out = []
+        for standing in standings:  # nobody better is as cheap
+            pareto = standing.describe_us < cheapest
+            cheapest = min(cheapest, standing.describe_us)
+            out.append(Standing(**(vars(standing) | {"pareto": pareto})))
+        return out
+
+    def _standing(self, name: str) -> Standing:
+        curve = []
+        for size in sorted({result.size for result in self.of(name)}):
+            each = [self.errors(result) for result in self.of(name, size)]
+            columns = {
+                key: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0)
+                for key in ("mae", "rmse", "max", "r2")
+                for v in [[one[key] for one in each]]
+            }
+            curve.append(Errors(size, len(each), **columns))
+        sizes = [result.size for result in self.of(name)]
+        values = [self.errors(result)["mae"] for result in self.of(name)]
+        rate, interval = np.nan, (np.nan, np.nan)
+        if len(set(sizes)) > 1:
+            fit = metrics.learning_rate(sizes, values)
+            rate, interval = fit.rate, fit.interval
+        last = self.of(name, curve[-1].size)
+        best = min(last, key=lambda result: self.errors(result)["mae"])
+        return Standing(
+            name,
+            tuple(curve),
+            rate,
+            interval,
+            float(np.median([result.describe_us for result in last])),
+            float(np.median([result.kernel_us for result in last])),
+            best.n_features,
+            False,
+            self.python(best),
+        )
+
+    def python(self, result: Result) -> str:
+        """A line of Python that makes the descriptor as it was tuned."""
+        entrant = next(e for e in self.plan.entrants if e.name == result.entrant)
+        descriptor = entrant.make(**result.settings["choices"])
+        return f"vc.{descriptor!r}" if not repr(descriptor).startswith("vc.") else repr(descriptor)
+
+    @cached_property
+    def recommendation(self) -> str:
+        """The answer in a sentence or two."""
+        if not self.ranking:
+            return "No descriptor could be judged."
+        task, best = self.plan.task, self.ranking[0]
+        mean, deviation = best.best.mae
+        unit = f" {task.unit}" if task.unit else ""
+        text = (
+            f"Use {best.name}: with {best.best.size} training structures it predicts {task.name} "
+            f"to {mean:.3g} ± {deviation:.1g}{unit} (mean absolute error)."
+        )
+        rivals = [
+            s for s in self.ranking[1:] if s.describe_us < best.describe_us and self._tied(best, s)
+        ]
+        if rivals:
+            cheap = min(rivals, key=lambda s: s.describe_us)
+            times = best.describe_us / cheap.describe_us
+            text += (
+                f" {cheap.name} is as good within the scatter of the repeats and {times:.1f} times "
+                "cheaper to compute."
+            )
+        elif len(self.ranking) > 1 and not self._tied(best, self.ranking[1]):
+            second = self.ranking[1]
+            text += f" The next, {second.name}, comes to {second.best.mae[0]:.3g}{unit}."
+        if not self.complete:
+            text += " The comparison was not finished; this is what there is so far."
+        return text
+
+    def _tied(self, a: Standing, b: Standing) -> bool:
+        """Could the difference of two descriptors be chance? A paired t-test over the repeats."""
+        size = min(a.best.size, b.best.size)
+        first = {r.repeat: self.errors(r)["mae"] for r in self.of(a.name, size)}
+        second = {r.repeat: self.errors(r)["mae"] for r in self.of(b.name, size)}
+        both = sorted(set(first) & set(second))
+        if len(both) < 2:
+            return abs(a.best.mae[0] - b.best.mae[0]) < 0.02 * a.best.mae[0]
+        difference = [first[repeat] - second[repeat] for repeat in both]
+        if np.ptp(difference) == 0:
+            return difference[0] == 0
+        return bool(stats.ttest_1samp(difference, 0).pvalue > SIGNIFICANCE)
+
+    def worst(self, name: str, n: int = 10) -> list[tuple[int, float, float]]:
+        """(target, true value, mean prediction) of the worst predicted targets of a descriptor."""
+        largest = max((result.size for result in self.of(name)), default=0)
+        found: dict[int, list[float]] = {}
+        for result in self.of(name, largest):
+            for index, value in zip(result.test, result.predicted, strict=True):
+                found.setdefault(index, []).append(value)
+        truth = self.plan.task.flat_targets
+        rows = [(index, float(truth[index]), float(np.mean(v))) for index, v in found.items()]
+        return sorted(rows, key=lambda row: -abs(row[1] - row[2]))[:n]
+
+    def uncertainty(self, name: str) -> dict[str, Any]:
+        """How well predicted standard deviations tell the errors, at the largest size."""
+        largest = max((result.size for result in self.of(name)), default=0)
+        results = self.of(name, largest)
+        truth = np.concatenate([self.truth(result) for result in results])
+        predicted = np.concatenate([result.predicted for result in results])
+        std = np.concatenate([result.std for result in results])
+        return metrics.uncertainty(truth, predicted, std)
+
+    # -- out ------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain lists, dictionaries, numbers and text."""
+        task = self.plan.task
+        document = {
+            "target": task.name,
+            "unit": task.unit,
+            "structures": len(task.frames),
+            "recommendation": self.recommendation,
+            "complete": self.complete,
+            "ranking": [asdict(standing) for standing in self.ranking],
+            "skipped": self.skipped,
+            "uncertainty": {s.name: self.uncertainty(s.name) for s in self.ranking},
+            "results": [vars(result) for result in self.results],
+        }
+        return plain(document)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), allow_nan=False, indent=1)
+
+    def to_csv(self) -> str:
+        """One line for each descriptor, repeat and training size."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        heads = "descriptor repeat size mae rmse max r2 n_features describe_us kernel_us".split()
+        writer.writerow(heads)
+        for r in self.results:
+            if r.failed is None:
+                e = self.errors(r)
+                values = e["mae"], e["rmse"], e["max"], e["r2"]
+                costs = r.n_features, r.describe_us, r.kernel_us
+                writer.writerow([r.entrant, r.repeat, r.size, *values, *costs])
+        return text.getvalue()
