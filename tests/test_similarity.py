@@ -73,9 +73,8 @@ def test_sum_and_average_are_double_loops(one, like_atoms):
     for how, number_of in (("sum", np.sum), ("average", np.mean)):
         K = structure_kernel(FEATURES, kernel=one, how=how, like_atoms=like_atoms)
         np.testing.assert_allclose(K, [[number_of(C) for C in row] for row in blocks], rtol=1e-10)
-        across = structure_kernel(
-            FEATURES, FEATURES, kernel=one, how=how, like_atoms=like_atoms, n_threads=2
-        )
+        options = {"kernel": one, "how": how, "like_atoms": like_atoms}
+        across = structure_kernel(FEATURES, FEATURES, n_threads=2, **options)
         np.testing.assert_allclose(across, K, rtol=1e-12)
         diagonal = structure_diagonal(FEATURES, **options)
         np.testing.assert_allclose(diagonal, np.diag(K), rtol=1e-12)

@@ -94,9 +94,7 @@ class Outcome:
     def ranking(self) -> list[Standing]:
         """Descriptors by their mean absolute error at the largest training size."""
         standings = [
-            self._standing(entrant.name)
-            for entrant in self.plan.entrants
-            if self.of(entrant.name)
+            self._standing(entrant.name) for entrant in self.plan.entrants if self.of(entrant.name)
         ]
         largest = max((s.best.size for s in standings), default=0)
         standings.sort(key=lambda s: (s.best.size < largest, s.best.mae[0]))

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from vicinal.compare.data import Task
+from vicinal.compare.splits import Split
+from vicinal.models.kernel_ridge import KernelRidge
+
 from vicinal.compare.entrants import Entrant
 from vicinal.compare.similarity import describe, self_similarity, similarity
-from vicinal.compare.splits import Split
 from vicinal.compare.tuning import Settings, open_study, tune
 from vicinal.errors import ParameterError, VicinalError
-from vicinal.models.kernel_ridge import KernelRidge
 
 #: Name of the study that says what a file of results is of.
 PLAN = "plan"

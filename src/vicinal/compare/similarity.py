@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-
 from vicinal.compare.data import Task
+
 from vicinal.descriptors.base import Descriptor
 from vicinal.features import Features
 from vicinal.similarity import make_kernel, structure_kernel

@@ -12,18 +12,18 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from vicinal.compare.data import Task
+from vicinal.models.kernel_ridge import loo_for_noises
 
 from vicinal.compare.entrants import Entrant
-from vicinal.compare.data import Task
 from vicinal.compare.similarity import Rows, describe, similarity, spread
 from vicinal.errors import MissingExtraError, VicinalError
-from vicinal.models.kernel_ridge import loo_for_noises
 
 #: Length scales, as powers of two of the typical distance between rows.
 LENGTH_SCALES = tuple(range(-4, 8))
@@ -180,8 +180,6 @@ def _optuna():
     try:
         import optuna
     except ImportError:
-        raise MissingExtraError(
-            'tuning needs Optuna: pip install "vicinal[compare]"'
-        ) from None
+        raise MissingExtraError('tuning needs Optuna: pip install "vicinal[compare]"') from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

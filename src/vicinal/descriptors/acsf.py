@@ -10,6 +10,7 @@ from vicinal.descriptors import acsf_presets
 from vicinal.descriptors import symmetry_functions as sf
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_flag, species_numbers, table_accuracy
+from vicinal.descriptors.spaces import integers, powers_of_two, steps
 from vicinal.errors import ParameterError
 
 
@@ -108,6 +109,13 @@ class ACSF(Descriptor):
     """
 
     registry_name = "acsf"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "radial": ("shifted", "centered"),
+        "n_radial": integers(2, 16, 2),
+        "n_angular": integers(0, 5),
+        "eta": powers_of_two(-9, 0),
+    }
 
     def __init__(
         self,
@@ -155,6 +163,14 @@ class ACSF(Descriptor):
 
     centered = staticmethod(acsf_presets.centered)
     shifted = staticmethod(acsf_presets.shifted)
+
+    @classmethod
+    def from_choices(cls, *, cutoff, radial, n_radial, n_angular, eta) -> ACSF:
+        """G2 by rule (``centered`` or ``shifted``, see Gastegger et al.), and G4 of this eta with
+        zeta = 1, 2, 4 ... and both signs of lambda, ``n_angular`` of each."""
+        rule = {"centered": acsf_presets.centered, "shifted": acsf_presets.shifted}[radial]
+        g4 = [(eta, 2**k, sign) for k in range(n_angular) for sign in (1, -1)]
+        return cls(cutoff=cutoff, g2=rule(n_radial, cutoff), g4=g4)
 
     @classmethod
     def from_dscribe(cls, **parameters) -> ACSF:

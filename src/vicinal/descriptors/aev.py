@@ -17,6 +17,7 @@ from vicinal.descriptors.parameters import (
     species_numbers,
     table_accuracy,
 )
+from vicinal.descriptors.spaces import integers, steps
 from vicinal.errors import ParameterError
 
 CUTOFFS = ("cosine", "poly1", "poly2", "poly3", "poly4", "tanh", "tanh_one", "exponential")
@@ -92,6 +93,13 @@ class AEV(Descriptor):
     """
 
     registry_name = "aev"
+    search_space = {
+        "cutoff": steps(4, 8),
+        "angular_cutoff": steps(2, 4, 0.5),
+        "radial_shifts": integers(4, 24, 4),
+        "angular_shifts": integers(2, 10, 2),
+        "angular_sections": integers(2, 8, 2),
+    }
 
     def __init__(
         self,

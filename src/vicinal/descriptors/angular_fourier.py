@@ -15,6 +15,7 @@ from vicinal.descriptors.parameters import (
     table_accuracy,
 )
 from vicinal.descriptors.radial_expansion import RadialExpansion
+from vicinal.descriptors.spaces import integers, steps
 
 
 class AngularFourierSeries(RadialExpansion):
@@ -79,6 +80,11 @@ class AngularFourierSeries(RadialExpansion):
     """
 
     registry_name = "afs"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "n_max": integers(2, 10),
+        "l_max": integers(1, 10),
+    }
     density = "delta"
 
     def __init__(

@@ -8,6 +8,7 @@ from vicinal.correlate.environment_matrices import EnvironmentMatrixPlan
 from vicinal.correlate.matrices import Eigenvalues, SortedEntries
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_integer, check_number
+from vicinal.descriptors.spaces import steps
 from vicinal.descriptors.structure_matrix import check_layout
 from vicinal.errors import ParameterError
 
@@ -70,6 +71,10 @@ class AtomicCoulombMatrix(Descriptor):
     """
 
     registry_name = "atomic_coulomb_matrix"
+    search_space = {
+        "cutoff": steps(2, 8),
+        "permutation": ("distance", "sorted_l2", "eigenspectrum"),
+    }
     periodic = False
 
     def __init__(

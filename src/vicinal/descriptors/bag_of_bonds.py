@@ -55,6 +55,7 @@ class BagOfBonds(StructureDescriptor):
     """
 
     registry_name = "bag_of_bonds"
+    usual_kernel = "laplacian"
     periodic = False
     _learned = ("species", "asize")
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse
@@ -54,6 +56,10 @@ class Descriptor(TransformerMixin, BaseEstimator):
 
     #: Symbol or name under which the registry lists the class; set by the subclass.
     registry_name: str
+    #: Values of parameters (or of what :meth:`from_choices` takes) for tuning, in order of size.
+    search_space: ClassVar[Mapping[str, Sequence]] = {}
+    #: Kernel that suits the features: "gaussian", or "laplacian" where they are sorted.
+    usual_kernel = "gaussian"
     #: Parameters that ``fit`` learns where they are None, as attributes with "_" at the end.
     _learned: tuple[str, ...] = ("species",)
     #: Is a sample a whole structure, without any choice of centres?
@@ -224,6 +230,12 @@ class Descriptor(TransformerMixin, BaseEstimator):
     def names(self) -> np.ndarray:
         """One readable name for each feature."""
         return np.asarray(self._fitted_plan().names(), dtype=str)
+
+    @classmethod
+    def from_choices(cls, **choices) -> Descriptor:
+        """The descriptor for values of the search space: its parameters, unless a class has
+        shorter names for sets of them."""
+        return cls(**choices)
 
     # -- scikit-learn ---------------------------------------------------------------------------
 

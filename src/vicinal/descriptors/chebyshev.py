@@ -22,6 +22,7 @@ from vicinal.descriptors.parameters import (
     species_numbers,
     table_accuracy,
 )
+from vicinal.descriptors.spaces import integers, steps
 from vicinal.errors import ParameterError
 
 
@@ -90,6 +91,11 @@ class ChebyshevAUC(Descriptor):
     """
 
     registry_name = "chebyshev"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "radial_order": integers(2, 20, 2),
+        "angular_order": integers(2, 16, 2),
+    }
 
     def __init__(
         self,

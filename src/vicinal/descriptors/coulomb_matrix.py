@@ -63,6 +63,8 @@ class CoulombMatrix(StructureMatrix):
     """
 
     registry_name = "coulomb_matrix"
+    usual_kernel = "laplacian"
+    search_space = {"permutation": ("sorted_l2", "eigenspectrum")}
     periodic = False
     _kind = "CoulombMatrix"
 

@@ -20,6 +20,7 @@ from vicinal.descriptors.parameters import (
     check_numbers,
     table_accuracy,
 )
+from vicinal.descriptors.spaces import integers, steps
 
 
 class EAD(Descriptor):
@@ -85,6 +86,12 @@ class EAD(Descriptor):
     """
 
     registry_name = "ead"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "l_max": integers(0, 4),
+        "eta": ((0.05,), (0.05, 0.5), (0.05, 0.5, 5.0)),
+        "mu": ((0.0,), (0.0, 1.5, 3.0), (0.0, 1.0, 2.0, 3.0, 4.0)),
+    }
 
     def __init__(
         self,

@@ -80,6 +80,8 @@ class EwaldMatrix(StructureMatrix):
     """
 
     registry_name = "ewald_matrix"
+    usual_kernel = "laplacian"
+    search_space = {"permutation": ("sorted_l2", "eigenspectrum")}
     needs_cell = True
     _kind = "EwaldMatrix"
     _dscribe = StructureMatrix._dscribe | {

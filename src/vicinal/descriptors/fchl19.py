@@ -13,6 +13,7 @@ from vicinal.correlate.sums import SumsPlan, radial_sums
 from vicinal.correlate.triplets import triplets
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_integer, check_number, table_accuracy
+from vicinal.descriptors.spaces import integers, powers_of_two, steps
 from vicinal.errors import ParameterError
 
 #: Two-body functions are constant below this distance (Å), since they are infinite at zero.
@@ -92,6 +93,17 @@ class FCHL19(Descriptor):
     """
 
     registry_name = "fchl19"
+    search_space = {
+        "cutoff": steps(4, 10),
+        "angular_cutoff": steps(3, 8),
+        "n_two_body": integers(12, 32, 4),
+        "n_three_body": integers(8, 28, 4),
+        "eta2": powers_of_two(-4, 1, 0.5),
+        "eta3": powers_of_two(-1, 3, 0.5),
+        "two_body_decay": steps(0.2, 3, 0.4),
+        "three_body_decay": steps(0.17, 1.37, 0.4),
+        "three_body_weight": powers_of_two(0, 7),
+    }
     smoothness = 1  # of the cosine
 
     def __init__(
@@ -133,6 +145,11 @@ class FCHL19(Descriptor):
         self.dtype = dtype
         self.n_threads = n_threads
         self._validate()
+
+    @classmethod
+    def from_choices(cls, *, cutoff, angular_cutoff, **choices) -> FCHL19:
+        """Triples reach no farther than pairs."""
+        return cls(cutoff=cutoff, angular_cutoff=min(cutoff, angular_cutoff), **choices)
 
     @classmethod
     def from_qmllib(cls, elements=(1, 6, 7, 8, 16), **parameters) -> FCHL19:

@@ -9,6 +9,7 @@ from vicinal.correlate.environment_matrices import EnvironmentMatrixPlan
 from vicinal.correlate.matrices import Eigenvalues
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_integer
+from vicinal.descriptors.spaces import steps
 
 
 class OverlapMatrix(Descriptor):
@@ -65,6 +66,11 @@ class OverlapMatrix(Descriptor):
     """
 
     registry_name = "overlap_matrix"
+    search_space = {
+        "cutoff": steps(2, 8),
+        "orbitals": ("s", "sp"),
+        "nex": (2, 3),
+    }
 
     def __init__(
         self,

@@ -60,6 +60,8 @@ class SineMatrix(StructureMatrix):
     """
 
     registry_name = "sine_matrix"
+    usual_kernel = "laplacian"
+    search_space = {"permutation": ("sorted_l2", "eigenspectrum")}
     needs_cell = True
     _kind = "SineMatrix"
 

@@ -20,6 +20,7 @@ from vicinal.descriptors.parameters import (
     check_number,
     species_numbers,
 )
+from vicinal.descriptors.spaces import powers_of_two, steps
 from vicinal.environments import Environments
 from vicinal.errors import ParameterError
 
@@ -85,6 +86,11 @@ class SLATM(Descriptor):
     """
 
     registry_name = "slatm"
+    search_space = {
+        "cutoff": steps(3, 8, 0.6),
+        "sigmas": tuple((width, width) for width in powers_of_two(-6, -1, 0.5)),
+        "power": (2, 4, 6),
+    }
 
     def __init__(
         self,

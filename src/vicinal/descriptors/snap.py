@@ -19,6 +19,7 @@ from vicinal.descriptors.parameters import (
     species_numbers,
     species_values,
 )
+from vicinal.descriptors.spaces import steps
 from vicinal.errors import ParameterError
 
 
@@ -103,6 +104,12 @@ class SNAP(Descriptor):
     """
 
     registry_name = "snap"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "j_max": steps(1, 4, 0.5),
+        "angle": steps(0.7, 1.0, 0.05),
+        "quadratic": (False, True),
+    }
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.correlate.sums import SumsPlan, triple_products
 from vicinal.descriptors.parameters import check_choice, check_flag, check_integer, check_number
 from vicinal.descriptors.radial_expansion import RadialExpansion
+from vicinal.descriptors.spaces import integers, powers_of_two, steps
 from vicinal.errors import ParameterError
 
 #: Sharp neighbours and the radial functions of Bartók et al., which need no cutoff function.
@@ -104,6 +105,13 @@ class SO3PowerSpectrum(_Density):
     """
 
     registry_name = "so3"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "n_max": integers(1, 8),
+        "l_max": integers(1, 8),
+        "sigma": powers_of_two(-4, 1, 0.5),
+        "channels": ("number", "species"),
+    }
 
     def __init__(
         self,
@@ -307,6 +315,12 @@ class SO3Bispectrum(_Density):
     """
 
     registry_name = "so3_bispectrum"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "n_max": integers(1, 6),
+        "l_max": integers(1, 5),
+        "sigma": powers_of_two(-4, 1, 0.5),
+    }
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from vicinal.correlate import so4
 from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_number, species_values
+from vicinal.descriptors.spaces import steps
 from vicinal.errors import ParameterError
 
 _COMPONENTS = {"all": so4.components, "diagonal": so4.diagonal_components}
@@ -84,6 +85,11 @@ class SO4Bispectrum(Descriptor):
     """
 
     registry_name = "so4_bispectrum"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "j_max": steps(1, 4, 0.5),
+        "angle_map": ("linear", "arcsine"),
+    }
 
     def __init__(
         self,

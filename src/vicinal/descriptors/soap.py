@@ -9,6 +9,7 @@ from vicinal.correlate.power_spectrum import PowerSpectrumPlan
 from vicinal.descriptors import conventions
 from vicinal.descriptors.parameters import check_choice, check_flag, check_number
 from vicinal.descriptors.radial_expansion import RadialExpansion
+from vicinal.descriptors.spaces import integers, powers_of_two, steps
 from vicinal.errors import ParameterError
 
 
@@ -101,6 +102,15 @@ class SOAP(RadialExpansion):
     """
 
     registry_name = "soap"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "n_max": integers(1, 8),
+        "l_max": integers(1, 8),
+        # The protocol's grid goes from -20 to 6: below 0.06 Å no basis of this size sees a
+        # difference, above 2 Å nothing is left to see.
+        "sigma": powers_of_two(-4, 1, 0.5),
+        "normalization": (None, "l2"),
+    }
     _poolings = (None, "mean", "sum", "inner")
 
     def __init__(

@@ -15,6 +15,7 @@ from vicinal.correlate.sums import SumsPlan
 from vicinal.descriptors import many_body
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_flag
+from vicinal.descriptors.spaces import integers, powers_of_two, steps
 from vicinal.errors import ParameterError
 
 
@@ -26,6 +27,31 @@ class Spectra(Descriptor):
     """
 
     _label: str  # in front of feature names
+    search_space = {
+        "cutoff": steps(2, 10),
+        "angular_cutoff": steps(2, 8),
+        "sigma": powers_of_two(-8, 0),
+        "angular_sigma": powers_of_two(-8, 0),
+        "geometry": ("inverse_distance", "distance"),
+        "n": integers(25, 150, 25),
+    }
+
+    @classmethod
+    def from_choices(cls, *, cutoff, angular_cutoff, sigma, angular_sigma, geometry, n):
+        """k2 of a distance and k3 of cosines, on grids of ``n`` points and Gaussians of width
+        ``sigma`` (of the largest value) and ``angular_sigma``."""
+        largest = {"distance": cutoff, "inverse_distance": 1.5}[geometry]
+        pairs = {"min": 0.0, "max": largest, "n": n, "sigma": sigma * largest}
+        triples = {"min": -1.0, "max": 1.0, "n": n, "sigma": angular_sigma}
+        weights = {"function": "exp", "threshold": 1e-3}
+        return cls(
+            k2={"geometry": geometry, "grid": pairs, "weighting": weights | {"cutoff": cutoff}},
+            k3={
+                "geometry": "cosine",
+                "grid": triples,
+                "weighting": weights | {"cutoff": angular_cutoff},
+            },
+        )
 
     @classmethod
     def from_dscribe(

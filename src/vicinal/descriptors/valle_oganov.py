@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vicinal.descriptors import many_body
 from vicinal.descriptors.parameters import check_choice, check_number
+from vicinal.descriptors.spaces import integers, powers_of_two, steps
 from vicinal.descriptors.structure_spectra import StructureSpectra
 from vicinal.errors import ParameterError
 
@@ -64,11 +65,20 @@ class ValleOganov(StructureSpectra):
     """
 
     registry_name = "valle_oganov"
+    search_space = {
+        "cutoff": steps(3, 12),
+        "sigma": powers_of_two(-6, 0),
+        "n": integers(50, 200, 50),
+    }
     _label = "VO"
     normalization = "valle_oganov"
     gaussian = "integrated"
     normalize_gaussians = True
     periodic = None
+
+    @classmethod
+    def from_choices(cls, **choices):
+        return cls(**choices)
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from vicinal.descriptors.parameters import (
     check_integer,
     table_accuracy,
 )
+from vicinal.descriptors.spaces import integers, steps
 from vicinal.errors import ParameterError
 
 
@@ -76,6 +77,11 @@ class Zernike(Descriptor):
     """
 
     registry_name = "zernike"
+    search_space = {
+        "cutoff": steps(2, 10),
+        "degree": integers(2, 10),
+        "channels": ("number", "species"),
+    }
 
     def __init__(
         self,
