@@ -62,7 +62,7 @@ def entrant(what: str | Mapping | Descriptor, *, kernel: str | None = None) -> E
     left of it; a descriptor as it is.
     """
     if isinstance(what, Descriptor):
-        return _entrant(what.registered_name, what.get_params(deep=False), {}, kernel)
+        return _entrant(what.registry_name, what.get_params(deep=False), {}, kernel)
     if isinstance(what, str):
         what = {"name": what}
     fixed = dict(what)
@@ -79,4 +79,4 @@ def entrant(what: str | Mapping | Descriptor, *, kernel: str | None = None) -> E
 
 def _entrant(name: str, fixed: dict, space: dict, kernel: str | None) -> Entrant:
     label = ",".join([name, *(f"{key}={value}" for key, value in fixed.items())])
-    return Entrant(label, name, fixed, space, kernel or registry.get(name).cls.kernel)
+    return Entrant(label, name, fixed, space, kernel or registry.get(name).cls.usual_kernel)

@@ -85,10 +85,18 @@ class Outcome:
 
     def truth(self, result: Result) -> np.ndarray:
         """The targets that a result predicts."""
-        return self.plan.task.flat_targets[result.test]
+        return self.reported(self.plan.task.values[result.test], result.test)
+
+    def predicted(self, result: Result) -> np.ndarray:
+        return self.reported(np.asarray(result.predicted), result.test)
 
     def errors(self, result: Result) -> dict[str, float]:
-        return metrics.errors(self.truth(result), np.asarray(result.predicted))
+        return metrics.errors(self.truth(result), self.predicted(result))
+
+    def reported(self, values: np.ndarray, test) -> np.ndarray:
+        """Per structure, atom or formula unit, as the task says."""
+        of_structures = self.plan.task.kind == "structure"
+        return self.plan.task.reported(values, np.asarray(test)) if of_structures else values
 
     @cached_property
     def ranking(self) -> list[Standing]:
@@ -149,7 +157,7 @@ class Outcome:
             return "No descriptor could be judged."
         task, best = self.plan.task, self.ranking[0]
         mean, deviation = best.best.mae
-        unit = f" {task.unit}" if task.unit else ""
+        unit = f" {task.reported_unit}" if task.reported_unit else ""
         text = (
             f"Use {best.name}: with {best.best.size} training structures it predicts {task.name} "
             f"to {mean:.3g} ± {deviation:.1g}{unit} (mean absolute error)."
@@ -189,10 +197,14 @@ class Outcome:
         largest = max((result.size for result in self.of(name)), default=0)
         found: dict[int, list[float]] = {}
         for result in self.of(name, largest):
-            for index, value in zip(result.test, result.predicted, strict=True):
+            for index, value in zip(result.test, self.predicted(result), strict=True):
                 found.setdefault(index, []).append(value)
-        truth = self.plan.task.flat_targets
-        rows = [(index, float(truth[index]), float(np.mean(v))) for index, v in found.items()]
+        index = np.array(list(found))
+        truth = self.reported(self.plan.task.values[index], index)
+        rows = [
+            (int(i), float(value), float(np.mean(found[i])))
+            for i, value in zip(index, truth, strict=True)
+        ]
         return sorted(rows, key=lambda row: -abs(row[1] - row[2]))[:n]
 
     def uncertainty(self, name: str) -> dict[str, Any]:
@@ -200,8 +212,8 @@ class Outcome:
         largest = max((result.size for result in self.of(name)), default=0)
         results = self.of(name, largest)
         truth = np.concatenate([self.truth(result) for result in results])
-        predicted = np.concatenate([result.predicted for result in results])
-        std = np.concatenate([result.std for result in results])
+        predicted = np.concatenate([self.predicted(result) for result in results])
+        std = np.concatenate([self.reported(np.array(r.std), r.test) for r in results])
         return metrics.uncertainty(truth, predicted, std)
 
     # -- out ------------------------------------------------------------------------------------
@@ -211,7 +223,7 @@ class Outcome:
         task = self.plan.task
         document = {
             "target": task.name,
-            "unit": task.unit,
+            "unit": task.reported_unit,
             "structures": len(task.frames),
             "recommendation": self.recommendation,
             "complete": self.complete,

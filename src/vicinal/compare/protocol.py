@@ -27,7 +27,13 @@ from vicinal.compare.splits import Split
 from vicinal.models.kernel_ridge import KernelRidge
 
 from vicinal.compare.entrants import Entrant
-from vicinal.compare.similarity import describe, self_similarity, similarity
+from vicinal.compare.similarity import (
+    baseline,
+    describe,
+    residuals,
+    self_similarity,
+    similarity,
+)
 from vicinal.compare.tuning import Settings, open_study, tune
 from vicinal.errors import ParameterError, VicinalError
 
@@ -70,7 +76,7 @@ class Plan:
         for frame in self.task.frames:
             for array in (frame.numbers, frame.positions, frame.cell.array, frame.pbc):
                 digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(np.ascontiguousarray(self.task.y).tobytes())
+        digest.update(np.ascontiguousarray(self.task.values).tobytes())
         for split in self.splits:
             digest.update(split.test.tobytes())
             for size in sorted(split.train):
@@ -251,18 +257,18 @@ def evaluate(
     kernel_us = 1e6 * (time.perf_counter() - start) / across.size
     K = similarity(learned, None, job.entrant.kernel, settings.length_scale)
     model = KernelRidge(noise=settings.noise * np.mean(np.diag(K)))
-    baseline = task.baseline(train)
-    model.fit(K, task.targets(train) - baseline(train))
+    model.fit(K, residuals(task, train, train))
     diagonal = self_similarity(asked, job.entrant.kernel, settings.length_scale)
-    predicted, std = model.predict(across, diagonal, return_std=True)
+    predicted, std = model.predict(across, diagonal)
+    std = model.scale * np.sqrt(std**2 + model.noise)  # of a new measurement, noise included
     n_atoms = sum(len(task.frames[s]) for s in (*train, *test))
     return Result(
         job.entrant.name,
         job.repeat,
         job.size,
         settings.to_dict(),
-        task.indices(test).tolist(),
-        (predicted + baseline(test)).tolist(),
+        task.rows(test).tolist(),
+        (predicted + baseline(task, train, test)).tolist(),
         std.tolist(),
         learned.features.shape[1],
         1e6 * (learned.seconds + asked.seconds) / n_atoms,

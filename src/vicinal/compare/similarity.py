@@ -1,4 +1,7 @@
-"""The kernel of a comparison: between structures, or between atoms where these have the targets."""
+"""What is learned from what in a comparison: targets, and the kernel between their owners.
+
+Those are structures, or atoms where these have the targets.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from vicinal.compare.data import Task
 
 from vicinal.descriptors.base import Descriptor
 from vicinal.features import Features
+from vicinal.models.baseline import Baseline
 from vicinal.similarity import make_kernel, structure_kernel
 from vicinal.similarity.structures import structure_diagonal
 
@@ -24,8 +28,7 @@ class Rows:
     Attributes
     ----------
     features : Features, one row an atom or a structure
-    pooling : how structures are compared: ``sum`` (extensive targets), ``average`` (intensive),
-        or None, atom by atom (targets of atoms)
+    pooling : see :func:`pooling`
     seconds : float, that describing took
     """
 
@@ -43,7 +46,33 @@ def describe(descriptor: Descriptor, task: Task, chosen: np.ndarray) -> Rows:
     frames = [task.frames[s] for s in chosen]
     start = time.perf_counter()
     features = descriptor.compute(frames)
-    return Rows(features, task.pooling, time.perf_counter() - start)
+    return Rows(features, pooling(task), time.perf_counter() - start)
+
+
+def pooling(task: Task) -> str | None:
+    """How structures are compared: by sums over pairs of atoms where the target grows with them
+    (the protocol's kernel), by averages where it does not; atom by atom where atoms have it."""
+    if task.kind == "structure":
+        return "sum" if task.extensive else "average"
+    return None
+
+
+def residuals(task: Task, train: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Targets of structures without the baseline learned from training structures."""
+    return task.values[task.rows(chosen)] - baseline(task, train, chosen)
+
+
+def baseline(task: Task, train: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """What composition alone predicts: for atoms, the mean of their element."""
+    model = Baseline(extensive=task.extensive or task.kind != "structure")
+    model.fit(_owners(task, train), task.values[task.rows(train)])
+    return model.predict(_owners(task, chosen))
+
+
+def _owners(task: Task, chosen: np.ndarray) -> list[np.ndarray]:
+    """Atomic numbers of whoever has a target."""
+    numbers = [task.frames[s].numbers for s in chosen]
+    return numbers if task.kind == "structure" else list(np.concatenate(numbers)[:, None])
 
 
 def spread(rows: Rows, kernel: str) -> float:

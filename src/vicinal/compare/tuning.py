@@ -22,7 +22,7 @@ from vicinal.compare.data import Task
 from vicinal.models.kernel_ridge import loo_for_noises
 
 from vicinal.compare.entrants import Entrant
-from vicinal.compare.similarity import Rows, describe, similarity, spread
+from vicinal.compare.similarity import Rows, describe, residuals, similarity, spread
 from vicinal.errors import MissingExtraError, VicinalError
 
 #: Length scales, as powers of two of the typical distance between rows.
@@ -147,7 +147,7 @@ def _suggest(trial, entrant: Entrant) -> dict[str, Any]:
 def _best_noise(task: Task, part, described: Rows, kernel: str, scale: float, noises=NOISES):
     """(noise, leave-one-out RMSE) of the best of some noises."""
     K = similarity(described, None, kernel, scale)
-    y = task.targets(part) - task.baseline(part)(part)
+    y = residuals(task, part, part)
     residuals = loo_for_noises(K, y, noises * np.mean(np.diag(K)))
     errors = np.sqrt(np.mean(np.square(residuals), axis=1))
     errors[~np.isfinite(errors)] = np.inf
