@@ -128,7 +128,7 @@ class Outcome:
         values = [self.errors(result)["mae"] for result in self.of(name)]
         rate, interval = np.nan, (np.nan, np.nan)
         if len(set(sizes)) > 1:
-            fit = metrics.learning_rate(sizes, values)
+            fit = metrics.fit_learning_curve(sizes, values)
             rate, interval = fit.rate, fit.interval
         last = self.of(name, curve[-1].size)
         best = min(last, key=lambda result: self.errors(result)["mae"])
