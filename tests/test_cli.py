@@ -395,7 +395,7 @@ def test_wrong_files(failure, source, tmp_path):
         if content is not None:
             path.write_bytes(content)
         failure("compute", "soap", path, "-o", tmp_path / "out.npz", parts=[part, re.escape(name)])
-    failure("compute", "soap", "dataset:qm9", "-o", tmp_path / "o.npz", parts=["qm9", "qm7-subset"])
+    failure("compute", "soap", "dataset:qm8", "-o", tmp_path / "o.npz", parts=["qm8", "qm7-subset"])
     failure("compute", "soap", tmp_path, "-o", tmp_path / "out.npz")
 
 

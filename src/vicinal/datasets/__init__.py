@@ -1,54 +1,274 @@
-"""Small real data sets that come with Vicinal: for examples, tests and first steps.
+"""Real data sets: a small one that comes with Vicinal, and loaders for those of the literature.
 
-On the command line ``dataset:qm7-subset`` stands for such a file wherever a file is read.
+Files are looked for in the folder that the environment variable ``VICINAL_DATA`` names, then in the
+cache (``~/.cache/vicinal/datasets``); :func:`load` downloads them on request where the licence
+lets everybody have them. On the command line ``dataset:NAME`` or ``dataset:NAME/PART`` stands for
+such a file wherever a file is read.
 """
 
 from __future__ import annotations
 
-from importlib.resources import files
+import os
+import warnings
+from functools import partial
 from pathlib import Path
 
-from vicinal.errors import FileError
-
-_FILES = {"qm7-subset": "qm7_subset.extxyz.xz"}
+from vicinal.datasets.catalogue import DATA_SETS, DataSet, File
+from vicinal.errors import FileError, ParameterError
 
 
 def names() -> list[str]:
-    return list(_FILES)
+    """The names of all data sets, here or not."""
+    return list(DATA_SETS)
+
+
+def info(name: str) -> DataSet:
+    """What is known of a data set: its files, checksums, licence, citation, targets and units."""
+    if name not in DATA_SETS:
+        raise FileError(f"no data set is called {name!r}; there are: {', '.join(DATA_SETS)}")
+    return DATA_SETS[name]
 
 
 def path(name: str) -> Path:
-    """The file of a bundled data set (compressed extended XYZ)."""
-    if name not in _FILES:
-        raise FileError(f"no bundled data set is called {name!r}; there are: {', '.join(_FILES)}")
-    return Path(str(files(__name__) / _FILES[name]))
+    """A file of a data set that ASE reads: ``qm7``, ``nmd18/test``; without a part, the first.
+
+    Files in formats of their own are converted to extended XYZ once, in the cache.
+
+    Raises
+    ------
+    FileError
+        If there is no such set or part, or the file is not here: the message says which file to
+        put where.
+    """
+    from vicinal.datasets import formats, store
+
+    name, _, part = name.partition("/")
+    data_set = info(name)
+    part = part or next(iter(data_set.parts))
+    _check_part(data_set, part)
+    found = store.find(data_set.parts[part], store.data_folders())
+    if found is None:
+        raise FileError(f"{name}/{part} is not here: {store.where_to_put(data_set, part)}")
+    file, where = found
+    if file.reader == "structures":
+        return where
+    converted = store.cache_folder() / "converted" / f"{name}-{part}.extxyz"
+    if not converted.is_file() or converted.stat().st_mtime < where.stat().st_mtime:
+        _write(formats.read(file.reader, where, slice(None)), converted)
+    return converted
 
 
-def load_qm7_subset():
-    """500 molecules of QM7, drawn at random: up to 7 heavy atoms of C, N, O and S.
+def _write(frames, target: Path) -> None:
+    from io import TextIOWrapper
+
+    import ase.io
+
+    from vicinal.features import atomic_file
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target) as file:
+        text = TextIOWrapper(file, encoding="utf-8", write_through=True)
+        ase.io.write(text, frames, format="extxyz")
+        text.detach()
+
+
+def load(
+    name: str,
+    path: str | os.PathLike | None = None,
+    *,
+    download: bool = False,
+    parts: str | list[str] | None = None,
+    index: str = ":",
+):
+    """Load a data set.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    path : path, optional
+        A file of the set, as at its source or as extended XYZ, or a folder with such files.
+        Without it they are looked for in ``$VICINAL_DATA`` and in the cache.
+    download : bool
+        Get what is missing from its source into the cache.
+    parts : str or list of str, optional
+        Such as "train"; by default all that are here (with ``download`` all there are).
+    index : str
+        Structures of each part, as Python slices: ``":1000"``, ``"::10"``.
 
     Returns
     -------
     sklearn.utils.Bunch
-        ``frames``: list of ``ase.Atoms`` (Å, no cell), ``info["name"]`` being the number of the
-        molecule in QM7;
-        ``targets``: dictionary of (500,) arrays, ``atomization_energy`` (PBE0, kcal/mol) and
-        ``delta_energy`` (the same from a cheaper method, kcal/mol);
-        ``DESCR``: source, licence and citation.
-    """
-    import lzma
-    from io import StringIO
+        ``frames``: list of ``ase.Atoms`` (Å), the parts one after the other;
+        ``targets``: for each name an array (n,), or a list of arrays, one a structure, where there
+        is one value (or force) an atom;
+        ``units``: of each target;
+        ``parts``: for each part the indices of its structures;
+        ``train``, ``test``: indices, where the set has such parts;
+        ``extensive``: whether a target grows with size, where that is known;
+        ``name``, ``DESCR``, ``citation``, ``licence``, ``files``.
 
-    import ase.io
+    Raises
+    ------
+    FileError
+        If a file is missing (the message says which to put where), cannot be read, cannot be
+        downloaded, or has not as many structures as it should.
+    """
     import numpy as np
     from sklearn.utils import Bunch
 
-    # The whole text at once: ASE seeks, and seeking backwards in xz starts from the beginning.
-    with lzma.open(path("qm7-subset"), "rt", encoding="utf-8") as file:
-        frames = ase.io.read(StringIO(file.read()), ":", format="extxyz")
-    targets = {
-        key: np.array([float(frame.info[key]) for frame in frames])
-        for key in ("atomization_energy", "delta_energy")
+    from vicinal.datasets import formats
+    from vicinal.streaming import _slice
+
+    data_set = info(name)
+    part_slice = _slice(index)
+    frames, members, used, units = [], {}, [], dict(data_set.targets)
+    for part, file, where in _files(data_set, path, download, parts):
+        found = formats.read(file.reader, where, part_slice)
+        if index == ":" and file.n_structures not in (None, len(found)):
+            raise FileError(
+                f"{where}: {len(found)} structures where there should be {file.n_structures}"
+            )
+        members[part] = np.arange(len(frames), len(frames) + len(found))
+        frames += found
+        used.append(where)
+        units |= file.units
+    if not frames:
+        raise FileError(f"{name}: no structures in {index!r}")
+    targets = {key: _target(frames, key) for key in data_set.targets}
+    targets = {key: values for key, values in targets.items() if values is not None}
+    sides = {
+        side: np.concatenate(found)
+        for side in ("train", "test")
+        if (found := [rows for part, rows in members.items() if part.startswith(side)])
     }
-    description = (files(__name__) / "README.md").read_text(encoding="utf-8")
-    return Bunch(frames=frames, targets=targets, DESCR=description)
+    return Bunch(
+        frames=frames,
+        targets=targets,
+        units={key: units[key] for key in targets},
+        parts=members,
+        **sides,
+        extensive={k: v for k, v in data_set.extensive.items() if k in targets},
+        name=name,
+        DESCR=_description(data_set),
+        citation=data_set.citation,
+        licence=data_set.licence,
+        files=used,
+    )
+
+
+def _files(data_set: DataSet, path, download: bool, parts) -> list[tuple[str, File, Path]]:
+    """Part, file and where it is, of all that is to be read."""
+    from vicinal.datasets import store
+
+    wanted = [parts] if isinstance(parts, str) else list(parts or data_set.parts)
+    for part in wanted:
+        _check_part(data_set, part)
+    if path is not None and not Path(path).is_dir():
+        if not Path(path).is_file():
+            raise FileError(f"{path}: no such file or folder")
+        part, file = store.identify(data_set, Path(path))
+        if parts is not None and part not in wanted:
+            raise ParameterError(f"{path} is the part {part!r} of {data_set.name}, not {parts!r}")
+        store.warn_if_changed(file, Path(path))
+        return [(part, file, Path(path))]
+
+    folders = store.data_folders() if path is None else [Path(path)]
+    found, missing = [], []
+    for part in wanted:
+        files = data_set.parts[part]
+        hit = store.find(files if path is None else store.flattened(files), folders)
+        if hit is not None:
+            store.warn_if_changed(*hit)
+        elif download:
+            hit = _download(data_set, part)
+        if hit is None:
+            missing.append(part)
+        else:
+            found.append((part, *hit))
+    if missing and (parts is not None or not found):
+        raise FileError(
+            f"{data_set.name}/{missing[0]} is not "
+            f"{'here' if path is None else f'in {path}'}: "
+            f"{store.where_to_put(data_set, missing[0])}"
+        )
+    if missing:
+        warnings.warn(
+            f"{data_set.name}: only {', '.join(p for p, *_ in found)} are here, not "
+            f"{', '.join(missing)}",
+            stacklevel=3,
+        )
+    return found
+
+
+def _download(data_set: DataSet, part: str) -> tuple[File, Path]:
+    from vicinal.datasets import store
+
+    file = next((file for file in data_set.parts[part] if file.url), None)
+    if not data_set.may_download or file is None:
+        raise FileError(f"{data_set.name} is not downloaded: {store.where_to_put(data_set, part)}")
+    try:
+        return file, store.download(file, store.cache_folder())
+    except FileError as error:
+        raise FileError(f"{error}; {store.where_to_put(data_set, part)}") from None
+
+
+def _check_part(data_set: DataSet, part: str) -> None:
+    if part not in data_set.parts:
+        raise FileError(
+            f"{data_set.name} has no part {part!r}; it has: {', '.join(data_set.parts)}"
+        )
+
+
+def _target(frames, key: str):
+    """Values of all structures from ``info``, the calculator or ``arrays``; None if not there."""
+    import numpy as np
+
+    values = []
+    for atoms in frames:
+        results = atoms.calc.results if atoms.calc is not None else {}
+        for place in (atoms.info, results, atoms.arrays):
+            if key in place:
+                values.append(np.asarray(place[key], float))
+                break
+        else:
+            return None
+    per_atom = key in frames[0].arrays or key == "forces"
+    return values if per_atom else np.array(values)
+
+
+def _description(data_set: DataSet) -> str:
+    if data_set.name == "qm7-subset":
+        return (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    targets = ", ".join(f"{key} ({unit})" for key, unit in data_set.targets.items())
+    return (
+        f"{data_set.name}: {data_set.summary}\n\nTargets: {targets}\n"
+        f"Parts: {', '.join(data_set.parts)}\n{data_set.note}\n\n"
+        f"Please cite: {data_set.citation}\nLicence: {data_set.licence}\n"
+    )
+
+
+def load_qm7_subset():
+    """500 molecules of QM7, drawn at random, that come with Vicinal; see :func:`load`.
+
+    ``targets``: ``atomization_energy`` (PBE0, kcal/mol) and ``delta_energy`` (the same from a
+    cheaper method, kcal/mol); ``info["name"]`` is the number of the molecule in QM7.
+    """
+    return load("qm7-subset", Path(__file__).parent)
+
+
+load_qm7 = partial(load, "qm7")
+load_nmd18 = partial(load, "nmd18")
+load_3bpa = partial(load, "3bpa")
+load_qm9 = partial(load, "qm9")
+load_random_ch4 = partial(load, "random-ch4")
+
+
+def load_zuo(element: str, path: str | os.PathLike | None = None, **options):
+    """Ni, Cu, Li, Mo, Si or Ge of Zuo et al. (2020): energies, forces, stress; see :func:`load`."""
+    return load(f"zuo-{element.lower()}", path, **options)
+
+
+def load_rmd17(molecule: str, path: str | os.PathLike | None = None, **options):
+    """A molecule of the revised MD17: aspirin, ethanol, ...; see :func:`load`."""
+    return load(f"rmd17-{molecule.lower()}", path, **options)
