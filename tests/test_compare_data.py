@@ -29,7 +29,7 @@ def make_frames(n=12, seed=0, **info):
         atoms.positions += rng.normal(scale=0.05, size=atoms.positions.shape)
         energy = sum(ENERGIES[s] for s in atoms.symbols) + rng.normal(scale=0.01)
         atoms.calc = SinglePointCalculator(
-            atoms, energy=energy, forces=rng.normal(size=(len(atoms), 3))
+            atoms, energy=energy, free_energy=energy, forces=rng.normal(size=(len(atoms), 3))
         )
         atoms.info.update({key: value[k] for key, value in info.items()})
         frames.append(atoms)
@@ -276,7 +276,7 @@ def test_what_is_only_similar_is_no_duplicate():
     perfect = bulk("Si", cubic=True) * (2, 2, 2)
     moved_atom = perfect.copy()
     moved_atom.positions[5] += 0.01  # on a symmetric site, where sums change to second order only
-    far, farther = Atoms("He2", [[0, 0, 0], [0, 0, 8]]), Atoms("He2", [[0, 0, 0], [0, 0, 9]])
+    far, farther = Atoms("He2", [[0, 0, 0], [0, 0, 12]]), Atoms("He2", [[0, 0, 0], [0, 0, 15]])
     swapped = molecule("CH3CH2OH")
     swapped.numbers[[0, 2]] = swapped.numbers[[2, 0]]
     frames = [perfect, moved_atom, far, farther, molecule("CH3CH2OH"), swapped]

@@ -125,13 +125,33 @@ def test_real_files(name, recwarn):
     assert (
         set(found.units)
         == set(found.targets)
-        == set(found.extensive) | (set(found.targets) & {"forces", "virial_stress_kbar"})
+        == set(found.extensive) | (set(found.targets) & {"forces", "virial_stress_kbar", "stress"})
     )
     if "forces" in found.targets:
         assert [f.shape for f in found.targets["forces"]] == [(len(a), 3) for a in found.frames]
     if name in ("nmd18", "zuo-si", "zuo-li"):
         both = np.concatenate([found.train, found.test])
         assert both.tolist() == list(range(n)) and len(found.test) < len(found.train)
+
+
+def test_stress_is_the_derivative_of_the_energy():
+    """Sign and order, from strained cells: dE = V (stress of both ends) / 2 : strain."""
+    if not (DATA / "zuo_Si_train.extxyz.xz").is_file():
+        pytest.skip(f"zuo-si is not in {DATA}")
+    found = datasets.load_zuo("Si", DATA)
+    elastic = [k for k, a in enumerate(found.frames) if a.info["group"] == "Elastic"]
+    stress, energy = found.targets["stress"][elastic], found.targets["energy"][elastic]
+    cells = np.array([found.frames[k].cell[:] for k in elastic])
+    relaxed = np.argmin(np.abs(stress).max(axis=1))
+    deformed = np.linalg.solve(cells[relaxed], cells)
+    strain = (deformed @ deformed.transpose(0, 2, 1) - np.eye(3)) / 2
+    voigt = strain[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    volumes = np.abs(np.linalg.det(cells))
+    work = volumes * (((stress + stress[relaxed]) / 2 * voigt) @ [1, 1, 1, 2, 2, 2])
+    slope = np.polyfit(work, energy - energy[relaxed], 1)[0]
+    assert slope == pytest.approx(1, abs=0.1)
+    for k in (3, 4, 5):  # each shear stress goes with its own shear
+        assert np.corrcoef(voigt[:, k], stress[:, k])[0, 1] > 0.99
 
 
 def test_parts_index_and_path(monkeypatch):

@@ -115,6 +115,7 @@ def load(
         downloaded, or has not as many structures as it should.
     """
     import numpy as np
+    from ase.units import GPa
     from sklearn.utils import Bunch
 
     from vicinal.datasets import formats
@@ -137,6 +138,10 @@ def load(
         raise FileError(f"{name}: no structures in {index!r}")
     targets = {key: _target(frames, key) for key in data_set.targets}
     targets = {key: values for key, values in targets.items() if values is not None}
+    if "virial_stress_kbar" in targets:
+        # As the energies of strained cells say: xx yy zz xy yz xz, and positive where compressed.
+        targets["stress"] = -targets["virial_stress_kbar"][:, [0, 1, 2, 4, 5, 3]] * 0.1 * GPa
+        units["stress"] = "eV/Å³"
     sides = {
         side: np.concatenate(found)
         for side in ("train", "test")
@@ -265,7 +270,10 @@ load_random_ch4 = partial(load, "random-ch4")
 
 
 def load_zuo(element: str, path: str | os.PathLike | None = None, **options):
-    """Ni, Cu, Li, Mo, Si or Ge of Zuo et al. (2020): energies, forces, stress; see :func:`load`."""
+    """Ni, Cu, Li, Mo, Si or Ge of Zuo et al. (2020): energies, forces, stress; see :func:`load`.
+
+    ``targets["stress"]`` has ASE's sign, order and unit: (n, 6), eV/Å³, xx yy zz yz xz xy.
+    """
     return load(f"zuo-{element.lower()}", path, **options)
 
 

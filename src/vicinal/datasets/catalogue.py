@@ -193,8 +193,8 @@ def _zuo(element: str) -> DataSet:
         targets={"energy": "eV", "forces": "eV/Å", "virial_stress_kbar": "kbar"},
         extensive={"energy": True},
         parts=parts,
-        note='info["group"] says what a structure is; virial_stress_kbar in the order xx yy zz xy '
-        "yz xz of the source.",
+        note='info["group"] says what a structure is; virial_stress_kbar as in the source, xx yy '
+        "zz xy yz xz and positive where compressed; stress is the same in ASE's way.",
     )
 
 
