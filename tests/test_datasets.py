@@ -478,6 +478,14 @@ def test_load_downloads_what_is_missing(server, folders, monkeypatch):
     assert everything(folders[1]) == ["h2.xyz"]
 
 
+def test_units_are_those_of_the_file(folders):
+    (folders[0] / "methane.extxyz.gz").write_bytes(b"")
+    assert datasets.units("random-ch4") == {"energy": "Ha", "forces": "Ha/bohr"}
+    (folders[0] / "random_ch4.extxyz.xz").write_bytes(b"")
+    assert datasets.units("random-ch4")["forces"] == "eV/Å"
+    assert datasets.units("qm7-subset")["delta_energy"] == "kcal/mol"
+
+
 def test_compressed_rubbish(tmp_path):
     (tmp_path / "dsgdb9nsd.xyz.tar.bz2").write_bytes(bz2.compress(b"no tar")[:-8])
     (tmp_path / "uncharacterized.txt").write_text("=\n" * 10)

@@ -18,6 +18,7 @@ from vicinal.compare.targets import (
     guess_extensive,
     guess_target,
     known_set,
+    known_units,
     listing,
     some,
     value_of,
@@ -175,7 +176,7 @@ class Task:
                 "say extensive=True if it is"
             )
         if unit is None:
-            unit = known.targets.get(target, "") if known else ""
+            unit = known_units(source).get(target, "")
         return cls(
             frames, where, target, values, kind, unit, per, bool(extensive), because, str(source)
         )

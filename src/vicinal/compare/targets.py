@@ -27,11 +27,23 @@ class TargetError(VicinalError, ValueError):
 
 
 def known_set(source: str):
+    """What is known of ``dataset:NAME`` (:func:`vicinal.datasets.info`); None for other sources."""
     from vicinal import datasets
 
-    if not str(source).startswith("dataset:"):
-        return None
-    return datasets.info(str(source).removeprefix("dataset:").partition("/")[0])
+    name = _set_name(source)
+    return datasets.info(name.partition("/")[0]) if name else None
+
+
+def known_units(source: str) -> dict[str, str]:
+    """Units of the targets of ``dataset:NAME``; none for other sources."""
+    from vicinal import datasets
+
+    name = _set_name(source)
+    return datasets.units(name) if name else {}
+
+
+def _set_name(source: str) -> str:
+    return source.removeprefix("dataset:") if source.startswith("dataset:") else ""
 
 
 def value_of(atoms: Atoms, name: str):

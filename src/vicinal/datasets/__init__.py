@@ -42,6 +42,25 @@ def path(name: str) -> Path:
     """
     from vicinal.datasets import formats, store
 
+    data_set, part, file, where = _locate(name)
+    if file.reader == "structures":
+        return where
+    converted = store.cache_folder() / "converted" / f"{data_set.name}-{part}.extxyz"
+    if not converted.is_file() or converted.stat().st_mtime < where.stat().st_mtime:
+        _write(formats.read(file.reader, where, slice(None)), converted)
+    return converted
+
+
+def units(name: str) -> dict[str, str]:
+    """Units of the targets in the file that :func:`path` gives."""
+    data_set, _, file, _ = _locate(name)
+    return {**data_set.targets, **file.units}
+
+
+def _locate(name: str) -> tuple[DataSet, str, File, Path]:
+    """The set, the part and the file that ``NAME`` or ``NAME/PART`` means."""
+    from vicinal.datasets import store
+
     name, _, part = name.partition("/")
     data_set = info(name)
     part = part or next(iter(data_set.parts))
@@ -49,13 +68,7 @@ def path(name: str) -> Path:
     found = store.find(data_set.parts[part], store.data_folders())
     if found is None:
         raise FileError(f"{name}/{part} is not here: {store.where_to_put(data_set, part)}")
-    file, where = found
-    if file.reader == "structures":
-        return where
-    converted = store.cache_folder() / "converted" / f"{name}-{part}.extxyz"
-    if not converted.is_file() or converted.stat().st_mtime < where.stat().st_mtime:
-        _write(formats.read(file.reader, where, slice(None)), converted)
-    return converted
+    return data_set, part, *found
 
 
 def _write(frames, target: Path) -> None:
