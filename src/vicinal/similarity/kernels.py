@@ -27,6 +27,20 @@ class Linear:
         """Derivative of ``sum(weights * k(X, Y))`` by X, (n, features)."""
         return weights @ Y
 
+    def directional(self, X, Y, rows: np.ndarray, V: np.ndarray) -> np.ndarray:
+        """Derivatives of ``k(X[rows], Y)`` by X along directions V.
+
+        Parameters
+        ----------
+        rows : (b,) indices into X
+        V : (b, d, features), d directions for each of them
+
+        Returns
+        -------
+        (b, d, m)
+        """
+        return _products(V, Y)
+
 
 @dataclass(frozen=True)
 class Polynomial:
@@ -61,6 +75,18 @@ class Polynomial:
         if self.normalize:  # the length of x does not matter: what is along x drops out
             pulled = (pulled - np.einsum("nf,nf->n", pulled, x)[:, None] * x) / length[:, None]
         return pulled
+
+    def directional(self, X, Y, rows, V):
+        (x, length), y = self._unit(X), self._unit(Y)[0]
+        dots = x @ y.T
+        slope = self.degree * dots ** (self.degree - 1)
+        along = _products(V, y)
+        if self.normalize:
+            slope /= length[:, None]
+            outwards = np.einsum("bdf,bf->bd", V, x[rows])
+            along -= outwards[:, :, None] * dots[rows, None]
+        along *= slope[rows, None]
+        return along
 
     def _unit(self, X):
         """Rows of unit length (unless ``normalize=False``), and their lengths."""
@@ -100,6 +126,12 @@ class Gaussian:
         pull = weights * self(X, Y)
         return (pull @ Y - pull.sum(axis=1)[:, None] * X) / self.length_scale**2
 
+    def directional(self, X, Y, rows, V):
+        along = _products(V, Y)
+        along -= np.einsum("bdf,bf->bd", V, X[rows])[:, :, None]
+        along *= (self(X, Y) / self.length_scale**2)[rows, None]
+        return along
+
 
 @dataclass(frozen=True)
 class Laplacian:
@@ -126,6 +158,9 @@ class Laplacian:
 
     def gradient(self, X, Y, weights):
         raise ParameterError("the Laplacian kernel has no gradient where two rows are equal")
+
+    def directional(self, X, Y, rows, V):
+        return self.gradient(X, Y, V)
 
 
 Kernel = Linear | Polynomial | Gaussian | Laplacian
@@ -157,6 +192,11 @@ def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     square += _squares(X)[:, None]
     square += _squares(Y)
     return np.maximum(square, 0, out=square)
+
+
+def _products(V: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Dot products (b, d, m) of directions and rows."""
+    return (V.reshape(-1, V.shape[2]) @ Y.T).reshape(*V.shape[:2], len(Y))
 
 
 def _squares(X: np.ndarray) -> np.ndarray:

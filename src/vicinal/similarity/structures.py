@@ -100,10 +100,19 @@ def structure_diagonal(
     how: str = "sum",
     like_atoms: bool = True,
     gamma: float = 1.0,
+    normalize: bool = False,
+    n_threads: int | None = None,
 ) -> np.ndarray:
-    """The similarity of each structure with itself, (structures,): see :func:`structure_kernel`."""
-    check_choice("how", how, HOW)
-    return _diagonal(_Batch.of(a, like_atoms), how, kernel, gamma, 1)
+    """The diagonal of :func:`structure_kernel`: each structure's similarity with itself.
+
+    Returns
+    -------
+    (structures of a,) float64 array
+    """
+    batch = _Batch.of(a, like_atoms)
+    if normalize:
+        return np.ones(batch.n_structures)
+    return _diagonal(batch, how, kernel, gamma, _engine.threads(n_threads))
 
 
 def local_kernel(a: Features, b: Features | None = None, *, sigma: float) -> np.ndarray:
