@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vicinal.errors import VicinalError
 
 if TYPE_CHECKING:
-    from vicinal import criteria, datasets, testing
+    from vicinal import compare, criteria, datasets, models, testing
     from vicinal.descriptors import registry
     from vicinal.descriptors.acsf import ACSF
     from vicinal.descriptors.aev import AEV
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vicinal.descriptors.zernike import Zernike
     from vicinal.environments import Environments
     from vicinal.features import Features, Gradient, Jacobian, load
+    from vicinal.models.storage import load_model
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,7 @@ _HOME = {
     "Jacobian": "vicinal.features",
     "LMBTR": "vicinal.descriptors.lmbtr",
     "load": "vicinal.features",
+    "load_model": "vicinal.models.storage",
     "MBTR": "vicinal.descriptors.mbtr",
     "OverlapMatrix": "vicinal.descriptors.overlap_matrix",
     "SineMatrix": "vicinal.descriptors.sine_matrix",
@@ -70,8 +72,10 @@ _HOME = {
     "Zernike": "vicinal.descriptors.zernike",
 }
 _MODULES = {
+    "compare": "vicinal.compare",
     "criteria": "vicinal.criteria",
     "datasets": "vicinal.datasets",
+    "models": "vicinal.models",
     "registry": "vicinal.descriptors.registry",
     "testing": "vicinal.testing",
 }
@@ -84,6 +88,7 @@ __all__ = [
     "BagOfBonds",
     "ChebyshevAUC",
     "CoulombMatrix",
+    "compare",
     "criteria",
     "datasets",
     "Descriptor",
@@ -96,7 +101,9 @@ __all__ = [
     "Jacobian",
     "LMBTR",
     "load",
+    "load_model",
     "MBTR",
+    "models",
     "OverlapMatrix",
     "registry",
     "SineMatrix",

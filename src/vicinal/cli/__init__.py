@@ -17,6 +17,7 @@ from vicinal.cli.classify import classify
 from vicinal.cli.compute import compute
 from vicinal.cli.describe import Docstring, list_descriptors, show
 from vicinal.errors import VicinalError
+from vicinal.models.command import fit, predict
 
 __all__ = ["Docstring", "app", "main"]
 
@@ -75,5 +76,5 @@ def _options(
 
 
 app.command("list")(list_descriptors)
-for command in (show, compute, check, classify):
+for command in (show, compute, check, classify, fit, predict):
     app.command()(command)
