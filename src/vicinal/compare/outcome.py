@@ -18,22 +18,24 @@ from vicinal.compare.protocol import Plan, Result
 from vicinal.criteria.results import plain
 
 #: Two descriptors are told apart where chance gives such a difference in at most this share of
-#: cases (paired over the repeats).
+#: cases (paired over the repeats), or where their mean errors differ by more than this share: few
+#: repeats prove little.
 SIGNIFICANCE = 0.05
+NOTICED = 0.1
 
 
 @dataclass(frozen=True)
 class Errors:
     """Errors of a descriptor at one training size: mean and standard deviation over repeats.
 
-    ``mae``, ``rmse``, ``max`` in units of the target, ``r2`` without; each (mean, deviation).
+    ``mae``, ``rmse``, ``max_error`` in units of the target, ``r2`` without; each (mean, deviation).
     """
 
     size: int
     repeats: int
     mae: tuple[float, float]
     rmse: tuple[float, float]
-    max: tuple[float, float]
+    max_error: tuple[float, float]
     r2: tuple[float, float]
 
 
@@ -114,22 +116,27 @@ class Outcome:
             out.append(Standing(**(vars(standing) | {"pareto": pareto})))
         return out
 
+    def curve(self, name: str, error: str = "mae") -> dict[int, list[float]]:
+        """Errors of the repeats at each training size."""
+        found: dict[int, list[float]] = {}
+        for result in sorted(self.of(name), key=lambda result: result.size):
+            found.setdefault(result.size, []).append(self.errors(result)[error])
+        return found
+
     def _standing(self, name: str) -> Standing:
         curve = []
-        for size in sorted({result.size for result in self.of(name)}):
+        for size in self.curve(name):
             each = [self.errors(result) for result in self.of(name, size)]
             columns = {
                 key: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0)
-                for key in ("mae", "rmse", "max", "r2")
+                for key in ("mae", "rmse", "max_error", "r2")
                 for v in [[one[key] for one in each]]
             }
             curve.append(Errors(size, len(each), **columns))
-        sizes = [result.size for result in self.of(name)]
-        values = [self.errors(result)["mae"] for result in self.of(name)]
         rate, interval = np.nan, (np.nan, np.nan)
-        if len(set(sizes)) > 1:
-            fit = metrics.fit_learning_curve(sizes, values)
-            rate, interval = fit.rate, fit.interval
+        if len(curve) > 1:
+            line = metrics.fit_learning_curve(self.curve(name))
+            rate, interval = line.rate, line.rate_interval
         last = self.of(name, curve[-1].size)
         best = min(last, key=lambda result: self.errors(result)["mae"])
         return Standing(
@@ -185,11 +192,11 @@ class Outcome:
         first = {r.repeat: self.errors(r)["mae"] for r in self.of(a.name, size)}
         second = {r.repeat: self.errors(r)["mae"] for r in self.of(b.name, size)}
         both = sorted(set(first) & set(second))
-        if len(both) < 2:
-            return abs(a.best.mae[0] - b.best.mae[0]) < 0.02 * a.best.mae[0]
-        difference = [first[repeat] - second[repeat] for repeat in both]
-        if np.ptp(difference) == 0:
-            return difference[0] == 0
+        difference = np.array([first[repeat] - second[repeat] for repeat in both])
+        if abs(difference.mean()) > NOTICED * np.mean([first[repeat] for repeat in both]):
+            return False
+        if len(both) < 2 or np.ptp(difference) == 0:
+            return True
         return bool(stats.ttest_1samp(difference, 0).pvalue > SIGNIFICANCE)
 
     def worst(self, name: str, n: int = 10) -> list[tuple[int, float, float]]:
@@ -241,12 +248,12 @@ class Outcome:
         """One line for each descriptor, repeat and training size."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        heads = "descriptor repeat size mae rmse max r2 n_features describe_us kernel_us".split()
+        heads = "descriptor repeat size mae rmse max_error r2 n_features describe_us kernel_us".split()
         writer.writerow(heads)
         for r in self.results:
             if r.failed is None:
                 e = self.errors(r)
-                values = e["mae"], e["rmse"], e["max"], e["r2"]
+                values = e["mae"], e["rmse"], e["max_error"], e["r2"]
                 costs = r.n_features, r.describe_us, r.kernel_us
                 writer.writerow([r.entrant, r.repeat, r.size, *values, *costs])
         return text.getvalue()

@@ -148,8 +148,8 @@ def _best_noise(task: Task, part, described: Rows, kernel: str, scale: float, no
     """(noise, leave-one-out RMSE) of the best of some noises."""
     K = similarity(described, None, kernel, scale)
     y = residuals(task, part, part)
-    residuals = loo_for_noises(K, y, noises * np.mean(np.diag(K)))
-    errors = np.sqrt(np.mean(np.square(residuals), axis=1))
+    left_out = loo_for_noises(K, y, noises * np.mean(np.diag(K)))
+    errors = np.sqrt(np.mean(np.square(left_out), axis=1))
     errors[~np.isfinite(errors)] = np.inf
     best = int(np.argmin(errors))
     return float(noises[best]), float(errors[best])
