@@ -8,7 +8,8 @@ import numpy as np
 from ase import Atoms
 
 from vicinal import criteria, registry
-from vicinal.criteria.results import Figure, Report, Section, Series, Table
+from vicinal.criteria.results import Report, Section
+from vicinal.pages.parts import Figure, Series, Table
 
 EVIL = '<script>alert("1")</script> & [bold]x[/] $a_b$ \x00\x1b[31m | `c`'
 

@@ -16,10 +16,11 @@ from rich.console import Console
 
 import vicinal as vc
 from vicinal.criteria import again, html, terminal, verdicts
-from vicinal.criteria.figures import svg
-from vicinal.criteria.results import Figure, Report, Section, Series
+from vicinal.criteria.results import Report, Section
 from vicinal.criteria.summary import COLUMNS, Summary
 from vicinal.errors import FileError
+from vicinal.pages.figures import svg
+from vicinal.pages.parts import Figure, Series
 
 VOID = {"wbr", "meta", "link", "br", "img", "col"}
 

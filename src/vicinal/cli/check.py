@@ -76,8 +76,9 @@ def check(
         raise ParameterError("which descriptor? Give a name (see vicinal list), or --all")
 
     from vicinal import criteria as library
-    from vicinal.criteria.results import REPORT_SUFFIXES, output_name
+    from vicinal.criteria.results import REPORT_SUFFIXES
     from vicinal.criteria.summary import SUFFIXES
+    from vicinal.pages.files import output_name
 
     if output is not None:  # before the work, not after it
         output_name(output, SUFFIXES if all_ else REPORT_SUFFIXES, "this report")
@@ -157,8 +158,8 @@ def _progress(chosen: list[str] | None, many: bool) -> Iterator[Callable[..., No
     from rich.table import Column
 
     from vicinal.criteria import CRITERIA
-    from vicinal.criteria.verdicts import printable
     from vicinal.descriptors import registry
+    from vicinal.pages.parts import printable
 
     keys = [one.key for one in CRITERIA if chosen is None or one.key in chosen]
     names = registry.names() if many else [""]

@@ -26,7 +26,7 @@ def classify(
     from vicinal.descriptors import classification
 
     if output is not None:
-        from vicinal.criteria.results import output_name, write_files
+        from vicinal.pages.files import output_name, write_files
 
         base, suffix = output_name(output, (".svg",), "a picture of the tree")
 

@@ -33,8 +33,8 @@ from vicinal.errors import ParameterError
 
 __all__ = ["DESCRIPTORS", "Entrant", "Outcome", "Plan", "Result", "Task", "compare", "entrant"]
 
-#: Who takes part where nobody is named: one of each kind. Those that cannot treat the data (crystals
-#: as molecules, say) are left out, with the reason.
+#: Who takes part where nobody is named: one of each kind. Those that cannot treat the data are
+#: left out, with the reason.
 DESCRIPTORS = (
     "soap",
     "acsf",

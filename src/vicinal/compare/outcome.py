@@ -15,7 +15,7 @@ from scipy import stats
 
 from vicinal.compare import metrics
 from vicinal.compare.protocol import Plan, Result
-from vicinal.criteria.results import plain
+from vicinal.pages.parts import plain
 
 #: Two descriptors are told apart where chance gives such a difference in at most this share of
 #: cases (paired over the repeats), or where their mean errors differ by more than this share: few
@@ -248,7 +248,9 @@ class Outcome:
         """One line for each descriptor, repeat and training size."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        heads = "descriptor repeat size mae rmse max_error r2 n_features describe_us kernel_us".split()
+        heads = (
+            "descriptor repeat size mae rmse max_error r2 n_features describe_us kernel_us".split()
+        )
         writer.writerow(heads)
         for r in self.results:
             if r.failed is None:

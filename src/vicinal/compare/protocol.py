@@ -22,10 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vicinal.compare.data import Task
-from vicinal.compare.splits import Split
-from vicinal.models.kernel_ridge import KernelRidge
 
+from vicinal.compare.data import Task
 from vicinal.compare.entrants import Entrant
 from vicinal.compare.similarity import (
     baseline,
@@ -34,8 +32,10 @@ from vicinal.compare.similarity import (
     self_similarity,
     similarity,
 )
+from vicinal.compare.splits import Split
 from vicinal.compare.tuning import Settings, open_study, tune
 from vicinal.errors import ParameterError, VicinalError
+from vicinal.models.kernel_ridge import KernelRidge
 
 #: Name of the study that says what a file of results is of.
 PLAN = "plan"

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from vicinal.compare.data import Task
 
+from vicinal.compare.data import Task
 from vicinal.descriptors.base import Descriptor
 from vicinal.features import Features
 from vicinal.models.baseline import Baseline

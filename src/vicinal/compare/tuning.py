@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from vicinal.compare.data import Task
-from vicinal.models.kernel_ridge import loo_for_noises
 
+from vicinal.compare.data import Task
 from vicinal.compare.entrants import Entrant
 from vicinal.compare.similarity import Rows, describe, residuals, similarity, spread
 from vicinal.errors import MissingExtraError, VicinalError
+from vicinal.models.kernel_ridge import loo_for_noises
 
 #: Length scales, as powers of two of the typical distance between rows.
 LENGTH_SCALES = tuple(range(-4, 8))

@@ -6,8 +6,9 @@ import json
 import shlex
 from typing import Any
 
-from vicinal.criteria.results import Report, plain
+from vicinal.criteria.results import Report
 from vicinal.descriptors import registry
+from vicinal.pages.parts import plain
 
 
 def registered(report: Report) -> bool:

@@ -11,10 +11,11 @@ from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
 from vicinal.criteria import Setting, samples
-from vicinal.criteria.results import NotApplicable, Section, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.structure import reduced, some
 from vicinal.criteria.subject import Subject, subject
 from vicinal.errors import MissingExtraError, ShapeError, VicinalError
+from vicinal.pages.parts import Table
 
 TITLE = "comparison with others"
 

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from vicinal.criteria import Setting, samples
 from vicinal.criteria.growth import basis_parameters, exponent, of_basis, of_species, species_sets
-from vicinal.criteria.results import Figure, NotApplicable, Section, Series, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
 from vicinal.criteria.timing import (
     Effort,
@@ -26,6 +26,7 @@ from vicinal.criteria.timing import (
     roomy,
     row_of,
 )
+from vicinal.pages.parts import Figure, Series, Table
 
 TITLE = "cost"
 

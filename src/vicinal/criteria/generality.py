@@ -10,9 +10,10 @@ from ase.data import covalent_radii
 
 from vicinal.criteria import samples
 from vicinal.criteria.invariance import sees_cells
-from vicinal.criteria.results import NotApplicable, Section, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject, SubjectError, symbols
 from vicinal.errors import StructureError, VicinalError
+from vicinal.pages.parts import Table
 from vicinal.testing.frames import build
 
 TITLE = "Structures that are described"

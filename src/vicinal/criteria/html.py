@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from html import escape
-from importlib.resources import files
-
 from vicinal.criteria import again, verdicts
-from vicinal.criteria.figures import svg
-from vicinal.criteria.results import Measurement, Report, Section, Table, spell
-from vicinal.criteria.verdicts import is_number, printable
+from vicinal.criteria.results import Measurement, Report, Section
 from vicinal.descriptors import registry
+from vicinal.pages import html
+from vicinal.pages.html import text
+from vicinal.pages.parts import is_number
 
 
 def page(report: Report) -> str:
     """A report as a whole HTML document."""
-    return document(f"{report.name}: vicinal check", f"<main>{article(report)}</main>")
+    return html.document(f"{report.name}: vicinal check", f"<main>{article(report)}</main>")
 
 
 def fragment(report: Report) -> str:
     """A report for a page of somebody else (a notebook): with its own style and identifiers."""
-    return embedded(article(report, unique(report.to_json())))
-
-
-def embedded(body: str) -> str:
-    """HTML with its style, for a page of somebody else."""
-    return f'<style>{style()}</style><div class="vicinal">{body}</div>'
-
-
-def unique(content: str) -> str:
-    """A prefix of identifiers that nothing else on the page has."""
-    return "v" + hashlib.sha256(content.encode()).hexdigest()[:8] + "-"
-
-
-def document(title: str, body: str) -> str:
-    """A page of the given title; ``body`` is HTML, the title is text."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # Without one, browsers ask the server for it.
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{text(title)}</title>\n<style>\nbody {{ margin: 0; }}\n{style()}</style>\n"
-        f'</head>\n<body class="vicinal">\n{body}\n</body>\n</html>\n'
-    )
-
-
-@cache
-def style() -> str:
-    return (files(__package__) / "page.css").read_text(encoding="utf-8")
-
-
-def text(value: object) -> str:
-    """Whatever it is (names and messages of users among it), as text of a page."""
-    return escape(printable(value))
+    return html.embedded(article(report, html.unique(report.to_json())))
 
 
 def verdict(word: str) -> str:
@@ -94,18 +58,7 @@ def _overview(report: Report, prefix: str) -> str:
             f'<td role="cell" class="word">{word}</td>'
             f'<td role="cell" class="note">{sentence}</td></tr>'
         )
-    return _full("overview", ("criterion", "verdict", "in one sentence"), rows, "Overview")
-
-
-def _full(kind: str, columns, rows: list[str], label: str) -> str:
-    """A table as wide as the page; on a phone its cells stand below each other, and the roles
-    keep it a table for screen readers."""
-    heads = "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in columns)
-    return (
-        f'<table class="full {kind}" role="table" aria-label="{text(label)}">'
-        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
-        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>'
-    )
+    return html.full("overview", ("criterion", "verdict", "in one sentence"), rows, "Overview")
 
 
 def _section(section: Section, prefix: str) -> str:
@@ -118,11 +71,11 @@ def _section(section: Section, prefix: str) -> str:
     if section.measurements:
         rows = [_measurement(one) for one in section.measurements]
         columns = ("what", "value", "verdict", "what it says")
-        parts.append(_full("measurements", columns, rows, section.title))
-    plots = [_plot(figure, f"{key}-{k}-") for k, figure in enumerate(section.figures)]
+        parts.append(html.full("measurements", columns, rows, section.title))
+    plots = [html.plot(figure, f"{key}-{k}-") for k, figure in enumerate(section.figures)]
     if any(plots):
         parts.append(f'<div class="plots">{"".join(plots)}</div>')
-    parts += [_table(table) for table in section.tables]
+    parts += [html.table(table) for table in section.tables]
     if section.structures:
         names = ", ".join(f"{name} ({len(frames)})" for name, frames in section.structures.items())
         parts.append(f'<p class="remark">Structures saved beside this page: {text(names)}.</p>')
@@ -139,37 +92,6 @@ def _measurement(one: Measurement) -> str:
     )
 
 
-def _plot(figure, prefix: str) -> str:
-    drawn = svg(figure, prefix)
-    if not drawn:
-        return ""
-    note = f'<p class="remark">{text(figure.note)}</p>' if figure.note else ""
-    return f"<figure><figcaption>{text(figure.title)}</figcaption>{drawn}{note}</figure>"
-
-
-def _table(table: Table) -> str:
-    right = [all(is_number(row[k]) for row in table.rows) for k in range(len(table.columns))]
-    kinds = [' class="number"' if one else "" for one in right]
-    heads = "".join(
-        f'<th scope="col"{kind}>{text(head)}</th>'
-        for head, kind in zip(table.columns, kinds, strict=True)
-    )
-    rows = []
-    for row in table.rows:
-        cells = [f"{kind}>{text(spell(v))}</" for v, kind in zip(row, kinds, strict=True)]
-        rest = "".join(f"<td{cell}td>" for cell in cells[1:])
-        rows.append(f'<tr><th scope="row"{cells[0]}th>{rest}</tr>')
-    note = f'<p class="remark">{text(table.note)}</p>' if table.note else ""
-    inner = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f"<h3>{text(table.title)}</h3>{scroll(inner, table.title)}{note}"
-
-
-def scroll(table: str, label: str, kind: str = "fits") -> str:
-    """A box that scrolls by itself where the table in it is too wide; reached by keyboard too."""
-    box = f'class="scroll {kind}" tabindex="0" role="region" aria-label="{text(label)}"'
-    return f"<div {box}>{table}</div>"
-
-
 def _about(report: Report) -> str:
     facts = {key: value for key, value in report.about.items() if key != "command"}
     if "seconds" in facts:
@@ -177,26 +99,16 @@ def _about(report: Report) -> str:
         facts["seconds"] = f"{facts['seconds']:.1f} ({each})"
     parameters = ""
     if report.parameters:
-        parameters = f"<h3>Parameters</h3>{definitions(report.parameters.items())}"
+        parameters = f"<h3>Parameters</h3>{html.definitions(report.parameters.items())}"
     return (
         "<section><h2>How this was measured</h2>"
         f"<h3>Run it again</h3><pre><code>{text(again.command(report))}</code></pre>"
         f"<pre><code>import vicinal as vc\n\nreport = {text(again.python(report))}</code></pre>"
-        f"<h3>What was run</h3>{definitions(facts.items())}{parameters}"
+        f"<h3>What was run</h3>{html.definitions(facts.items())}{parameters}"
         f"<h3>What the verdicts mean</h3>{meaning()}</section>"
     )
 
 
-def definitions(pairs) -> str:
-    """A list of names and what they stand for."""
-    items = [f"<dt>{text(name)}</dt><dd>{text(_fact(value))}</dd>" for name, value in pairs]
-    return f"<dl>{''.join(items)}</dl>"
-
-
 def meaning() -> str:
     """What the verdicts mean."""
-    return definitions(verdicts.MEANING.items())
-
-
-def _fact(value) -> object:
-    return value if isinstance(value, dict | list) else spell(value)
+    return html.definitions(verdicts.MEANING.items())

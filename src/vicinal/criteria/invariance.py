@@ -13,9 +13,10 @@ import numpy as np
 from ase import Atoms
 
 from vicinal.criteria import samples
-from vicinal.criteria.results import NotApplicable, Section, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
 from vicinal.errors import VicinalError
+from vicinal.pages.parts import Table
 
 TITLE = "Symmetries"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from vicinal.features import atomic_file
+from vicinal.pages.files import output_name, write_files
+from vicinal.pages.parts import Figure, Table, plain, spell
 
 #: Verdicts, best first. ``""`` is a number that is neither good nor bad; ``"n/a"`` a question that
 #: makes no sense for this descriptor, ``"failed"`` one that it did not survive.
@@ -50,56 +50,6 @@ class Measurement:
         """The value as people read it, with its unit."""
         shown = spell(self.value)
         return f"{shown} {self.unit}" if self.unit and shown != "-" else shown
-
-
-def spell(value: Any) -> str:
-    """A number in three digits, or whatever else it is in few characters."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float | np.floating):
-        if math.isnan(value):
-            return "-"
-        if value == 0 or 1e-3 <= abs(value) < 1e5:
-            return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-        return f"{value:.1e}"
-    if isinstance(value, int | np.integer):
-        return f"{value:,}"
-    return str(value)
-
-
-@dataclass
-class Table:
-    """Rows of values under column heads."""
-
-    title: str
-    columns: Sequence[str]
-    rows: list[Sequence[Any]] = field(default_factory=list)
-    note: str = ""
-
-
-@dataclass
-class Series:
-    """One set of points of a figure; ``kind`` is ``line``, ``points`` or ``bars``."""
-
-    label: str
-    x: Sequence[float]
-    y: Sequence[float]
-    kind: str = "line"
-
-
-@dataclass
-class Figure:
-    """A plot as data: who shows it decides how. ``xscale``, ``yscale``: ``linear`` or ``log``."""
-
-    title: str
-    xlabel: str
-    ylabel: str
-    series: list[Series] = field(default_factory=list)
-    xscale: str = "linear"
-    yscale: str = "linear"
-    note: str = ""
 
 
 @dataclass
@@ -220,37 +170,6 @@ class Report:
         return write_files({base + suffix: text, **structure_files(self.sections, base)})
 
 
-def output_name(path: str | os.PathLike, suffixes: Sequence[str], what: str) -> tuple[str, str]:
-    """(name without suffix, suffix) of a file that may be written.
-
-    Raises
-    ------
-    FileError
-        It ends otherwise, is a directory, or its folder is not there.
-    """
-    from vicinal.errors import FileError
-
-    path = os.fspath(path)
-    base, suffix = os.path.splitext(path)
-    if suffix not in suffixes:
-        names = [f"something{one}" for one in suffixes]
-        known = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-        raise FileError(f"{path}: {what} is called {known}")
-    if os.path.isdir(path):
-        raise FileError(f"{path}: is a directory")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise FileError(f"{path}: cannot be written (no such folder)")
-    return base, suffix
-
-
-def write_files(contents: Mapping[str, str]) -> list[str]:
-    """Write texts to files; returns the names. Each appears only once it is complete."""
-    for path, text in contents.items():
-        with atomic_file(path) as file:
-            file.write(text.encode())
-    return list(contents)
-
-
 def structure_files(sections: Sequence[Section], base: str) -> dict[str, str]:
     """Every set of structures as extended XYZ, by the name of its file."""
     import ase.io
@@ -262,21 +181,6 @@ def structure_files(sections: Sequence[Section], base: str) -> dict[str, str]:
             ase.io.write(text, frames, format="extxyz")
             contents[f"{base}-{name}.extxyz"] = text.getvalue()
     return contents
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON knows it; what is not a finite number becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, str | int | bool) or value is None else str(value)
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from vicinal.criteria.growth import (
     of_species,
     species_sets,
 )
-from vicinal.criteria.results import Figure, NotApplicable, Section, Series, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
+from vicinal.pages.parts import Figure, Series, Table
 
 TITLE = "features and rows"
 

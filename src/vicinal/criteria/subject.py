@@ -15,11 +15,12 @@ from ase.build import molecule
 from ase.data import atomic_numbers, chemical_symbols
 from sklearn.base import clone
 
-from vicinal.criteria.results import NotApplicable, plain
+from vicinal.criteria.results import NotApplicable
 from vicinal.descriptors import registry
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.entry import Entry
 from vicinal.errors import ParameterError, VicinalError
+from vicinal.pages.parts import plain
 
 #: Species of built-in structures, where the descriptor does not say what it knows.
 DEFAULT_SPECIES = (1, 6, 8)

@@ -9,16 +9,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from vicinal.criteria.results import (
-    Measurement,
-    Report,
-    output_name,
-    plain,
-    spell,
-    structure_files,
-    write_files,
-)
-from vicinal.criteria.verdicts import printable
+from vicinal.criteria.results import Measurement, Report, structure_files
+from vicinal.pages.files import output_name, write_files
+from vicinal.pages.parts import plain, printable, spell
 
 
 @dataclass(frozen=True)

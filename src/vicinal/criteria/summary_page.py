@@ -5,27 +5,28 @@ from __future__ import annotations
 import re
 
 from vicinal.criteria import html, verdicts
-from vicinal.criteria.html import text
 from vicinal.criteria.results import Report
 from vicinal.criteria.summary import Summary
+from vicinal.pages import html as pages
+from vicinal.pages.html import text
 
 
 def page(summary: Summary) -> str:
     """A summary as a whole HTML document."""
     title = "Descriptors and the six requirements"
-    return html.document(title, f"<main>{_body(summary, '')}</main>")
+    return pages.document(title, f"<main>{_body(summary, '')}</main>")
 
 
 def fragment(summary: Summary) -> str:
     """A summary for a page of somebody else (a notebook)."""
-    return html.embedded(_body(summary, html.unique(summary.to_json())))
+    return pages.embedded(_body(summary, pages.unique(summary.to_json())))
 
 
 def _body(summary: Summary, prefix: str) -> str:
     n = len(summary.reports)
     errors = ""
     if summary.errors:
-        errors = f"<h2>Could not be checked</h2>{html.definitions(summary.errors.items())}"
+        errors = f"<h2>Could not be checked</h2>{pages.definitions(summary.errors.items())}"
     details = [_details(report, f"{prefix}{k}-") for k, report in enumerate(summary.reports)]
     return (
         '<div class="report"><header><h1>Descriptors and the six requirements</h1>'
@@ -65,7 +66,7 @@ def _matrix(summary: Summary, prefix: str) -> str:
         f'<tr><th class="corner" scope="col" rowspan="2">descriptor</th>{criteria}</tr>'
         f"<tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
-    return html.scroll(table, "Descriptors and measurements", "whole")
+    return pages.scroll(table, "Descriptors and measurements", "whole")
 
 
 def _details(report: Report, prefix: str) -> str:

@@ -12,9 +12,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from vicinal.criteria import verdicts
-from vicinal.criteria.results import Measurement, Report, Section, Table, spell
+from vicinal.criteria.results import Measurement, Report, Section
 from vicinal.criteria.summary import Column, Summary
-from vicinal.criteria.verdicts import is_number, printable
+from vicinal.pages.parts import Table, is_number, printable, spell
 
 STYLES = {
     "good": "green",

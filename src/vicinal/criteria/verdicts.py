@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterable
 
 from vicinal.criteria.results import Measurement, Report, Section
@@ -66,13 +65,3 @@ def sentence(section: Section) -> str:
 def _named(measurement: Measurement) -> str:
     shown = measurement.text
     return measurement.label if shown == "-" else f"{measurement.label} ({shown})"
-
-
-def printable(text: object) -> str:
-    """Text of users without control characters, which no terminal, page or picture should get."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
-
-
-def is_number(value) -> bool:
-    """Does it belong at the right of its column?"""
-    return value is None or isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -12,8 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from vicinal.criteria import samples
-from vicinal.criteria.results import Figure, NotApplicable, Section, Series, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
+from vicinal.pages.parts import Figure, Series, Table
 
 #: Rows at the distances (Å) of a neighbour, (distances, features).
 Curve = Callable[[np.ndarray], np.ndarray]

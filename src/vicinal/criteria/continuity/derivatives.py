@@ -6,9 +6,10 @@ import numpy as np
 from ase import Atoms
 
 from vicinal.criteria import samples
-from vicinal.criteria.results import NotApplicable, Section, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
 from vicinal.descriptors.base import Descriptor
+from vicinal.pages.parts import Table
 
 #: Steps of differences (Å; of strain, 1). A derivative must be right at one of them: atoms that
 #: cross a cutoff, or entries that change places, within a long one spoil it.

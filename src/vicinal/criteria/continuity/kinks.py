@@ -12,8 +12,9 @@ import numpy as np
 
 from vicinal.criteria import samples
 from vicinal.criteria.continuity.cutoff import FARTHEST_BEHIND, outgoing
-from vicinal.criteria.results import Section, Table
+from vicinal.criteria.results import Section
 from vicinal.criteria.subject import Subject
+from vicinal.pages.parts import Table
 
 #: Steps (Å) of one-sided differences. At a kink all show the same jump; else the best of them
 #: has neither rounding nor curvature in it.

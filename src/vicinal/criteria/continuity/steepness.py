@@ -7,8 +7,9 @@ from ase import Atoms
 from scipy.spatial.distance import pdist
 
 from vicinal.criteria import samples
-from vicinal.criteria.results import Figure, NotApplicable, Section, Series
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
+from vicinal.pages.parts import Figure, Series
 
 #: Length (Å) of displacements, summed over atoms in squares: about that of one atom in a step of
 #: molecular dynamics.

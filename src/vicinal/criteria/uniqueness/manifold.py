@@ -16,9 +16,10 @@ from ase.units import Bohr
 from scipy.spatial.distance import cdist, pdist
 
 from vicinal.criteria import Setting
-from vicinal.criteria.results import Figure, NotApplicable, Section, Series
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.samples import environment
 from vicinal.criteria.subject import Subject
+from vicinal.pages.parts import Figure, Series
 
 TITLE = "Learning a quantity of four atoms"
 

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from vicinal.criteria import Setting
 from vicinal.criteria.geometry import rotation_to
-from vicinal.criteria.results import NotApplicable, Section, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.samples import environment
 from vicinal.criteria.subject import Subject
 from vicinal.criteria.uniqueness.counterexamples import (
@@ -25,6 +25,7 @@ from vicinal.criteria.uniqueness.counterexamples import (
     Family,
     random_neighbors,
 )
+from vicinal.pages.parts import Table
 
 TITLE = "Pairs of environments that are hard to tell apart"
 

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from vicinal.criteria import Setting, samples
-from vicinal.criteria.results import Figure, Section, Series, Table
+from vicinal.criteria.results import Section
 from vicinal.criteria.subject import Subject
 from vicinal.criteria.uniqueness.coordinates import (
     DENSITY,
@@ -17,6 +17,7 @@ from vicinal.criteria.uniqueness.coordinates import (
     not_in_cells,
 )
 from vicinal.criteria.uniqueness.descent import descend
+from vicinal.pages.parts import Figure, Series, Table
 
 TITLE = "Environments from their rows"
 

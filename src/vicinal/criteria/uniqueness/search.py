@@ -9,7 +9,7 @@ from ase import Atoms
 from scipy.spatial.distance import pdist
 
 from vicinal.criteria import Setting, geometry, samples
-from vicinal.criteria.results import NotApplicable, Section, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
 from vicinal.criteria.uniqueness.coordinates import (
     DENSITY,
@@ -20,6 +20,7 @@ from vicinal.criteria.uniqueness.coordinates import (
 from vicinal.criteria.uniqueness.counterexamples import FAMILIES
 from vicinal.criteria.uniqueness.descent import Fence, descend
 from vicinal.criteria.uniqueness.sensitivity import jacobian_spectrum
+from vicinal.pages.parts import Table
 
 TITLE = "Search for different environments with the same row"
 

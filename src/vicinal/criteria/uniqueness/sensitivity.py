@@ -9,13 +9,14 @@ from ase import Atoms
 from ase.build import bulk
 
 from vicinal.criteria import Setting, samples
-from vicinal.criteria.results import Figure, NotApplicable, Section, Series, Table
+from vicinal.criteria.results import NotApplicable, Section
 from vicinal.criteria.subject import Subject
 from vicinal.criteria.uniqueness.coordinates import (
     DENSITY,
     Coordinates,
     environments,
 )
+from vicinal.pages.parts import Figure, Series, Table
 
 TITLE = "Sensitivity to small displacements"
 

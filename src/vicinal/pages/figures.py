@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from vicinal.criteria.results import Figure, Series
-from vicinal.criteria.verdicts import printable
+from vicinal.pages.parts import Figure, Series, printable
 
 #: Okabe and Ito's colours, told apart by colour-blind people too; those that are seen on white and
 #: on black come first.
@@ -66,7 +65,7 @@ def svg(figure: Figure, prefix: str = "") -> str:
     same text.
     """
     shown = [(series, *_points(figure, series)) for series in figure.series]
-    shown = [(series, x, y) for series, x, y in shown if len(x)]
+    shown = [(series, x, y, error) for series, x, y, error in shown if len(x)]
     if not shown:
         return ""
     file = io.StringIO()
@@ -79,18 +78,20 @@ def svg(figure: Figure, prefix: str = "") -> str:
     return _embedded(file.getvalue(), figure, prefix)
 
 
-def _points(figure: Figure, series: Series) -> tuple[np.ndarray, np.ndarray]:
+def _points(figure: Figure, series: Series):
+    """(x, y, error or None) of the points that can be shown."""
     x, y = np.asarray(series.x, dtype=float), np.asarray(series.y, dtype=float)
     keep = np.isfinite(x) & np.isfinite(y)
     for values, scale in ((x, figure.xscale), (y, figure.yscale)):
         if scale == "log":
             keep &= values > 0
-    return x[keep], y[keep]
+    error = None if series.error is None else np.asarray(series.error, dtype=float)[keep]
+    return x[keep], y[keep], error
 
 
 def _draw(axes: Axes, figure: Figure, shown) -> None:
-    bars = [series for series, _, _ in shown if series.kind == "bars"]
-    for k, (series, x, y) in enumerate(shown):
+    bars = [series for series, *_ in shown if series.kind == "bars"]
+    for k, (series, x, y, error) in enumerate(shown):
         look = {"color": PALETTE[k % len(PALETTE)], "label": printable(series.label)}
         if series.kind == "bars":
             width = _width(x, figure.xscale) / len(bars)
@@ -102,15 +103,16 @@ def _draw(axes: Axes, figure: Figure, shown) -> None:
         else:
             # A line of few points shows where they are.
             marker = MARKERS[k % len(MARKERS)] if len(x) <= 30 else None
-            axes.plot(x, y, LINES[k // len(PALETTE) % len(LINES)], marker=marker, **look)
+            line = LINES[k // len(PALETTE) % len(LINES)]
+            axes.errorbar(x, y, error, fmt=line, marker=marker, capsize=2.5, **look)
     axes.set_xlabel(_wrapped(figure.xlabel, 60))
     axes.set_ylabel(_wrapped(figure.ylabel, 40))
     axes.set_xscale(figure.xscale)
     axes.set_yscale(figure.yscale)
-    _ticks(axes.xaxis, figure.xscale, np.concatenate([x for _, x, _ in shown]))
-    _ticks(axes.yaxis, figure.yscale, np.concatenate([y for _, _, y in shown]))
+    _ticks(axes.xaxis, figure.xscale, np.concatenate([x for _, x, _, _ in shown]))
+    _ticks(axes.yaxis, figure.yscale, np.concatenate([y for _, _, y, _ in shown]))
     if len(shown) > 1:
-        longest = max(len(series.label) for series, _, _ in shown)
+        longest = max(len(series.label) for series, *_ in shown)
         columns = max(1, min(len(shown), 50 // (longest + 6)))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 

@@ -1,0 +1,1 @@
+"""What reports are made of: tables and figures as data, pictures, pages without a network."""
