@@ -19,8 +19,9 @@ from vicinal.criteria import again, html, terminal, verdicts
 from vicinal.criteria.results import Report, Section
 from vicinal.criteria.summary import COLUMNS, Summary
 from vicinal.errors import FileError
+from vicinal.pages import html as pages
 from vicinal.pages.figures import svg
-from vicinal.pages.parts import Figure, Series
+from vicinal.pages.parts import Figure, Series, printable
 
 VOID = {"wbr", "meta", "link", "br", "img", "col"}
 
@@ -89,9 +90,9 @@ def test_whatever_users_write_is_text(page):
 def test_page_says_everything(page):
     read = Page(page)
     for one in verdicts.measurements(report(EVIL)):
-        assert verdicts.printable(one.label) in read.text
-        assert verdicts.printable(one.text) in read.text
-        assert verdicts.printable(one.note) in read.text
+        assert printable(one.label) in read.text
+        assert printable(one.text) in read.text
+        assert printable(one.note) in read.text
     for tag, attributes in read.tags:
         if "verdict" in attributes.get("class", "").split():
             assert tag == "span"
@@ -107,7 +108,7 @@ def test_fragments_can_share_a_page():
     assert report()._repr_html_() == html.fragment(report())
     assert not set(Page(one).ids) & set(Page(two).ids)
     assert "<html" not in one and "\nbody {" not in one
-    rules = re.sub(r"/\*.*?\*/", "", html.style(), flags=re.DOTALL)
+    rules = re.sub(r"/\*.*?\*/", "", pages.style(), flags=re.DOTALL)
     for selectors in re.findall(r"^\s*([^@{}\n]+)\{", rules, flags=re.MULTILINE):
         assert all(one.strip().startswith(".vicinal") for one in selectors.split(",")), selectors
 
@@ -115,7 +116,7 @@ def test_fragments_can_share_a_page():
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(scheme):
     """WCAG's 4.5 to 1 for every text on its background."""
-    light, dark = html.style().split("@media (prefers-color-scheme: dark)")
+    light, dark = pages.style().split("@media (prefers-color-scheme: dark)")
     colors = dict(re.findall(r"--([\w-]+): (#\w{6})", light if scheme == "light" else dark))
     pairs = [(name, f"{name}-bg") for name in ("good", "fair", "poor", "failed")]
     pairs += [(a, b) for a in ("ink", "soft") for b in ("paper", "sheet")] + [("link", "paper")]
@@ -167,7 +168,7 @@ def test_figures_are_xml_with_their_data_and_names():
     plotted = section(text=EVIL).figures
     root = ElementTree.fromstring(svg(plotted[0], "p-"))
     texts = " ".join(root.itertext())
-    assert verdicts.printable(EVIL) in texts and "b" in texts
+    assert printable(EVIL) in texts and "b" in texts
     assert all(one.attrib["id"].startswith("p-") for one in root.iter() if "id" in one.attrib)
     uses = [one for one in root.iter() if one.tag.endswith("use")]
     inside = [u for u in uses if "clip-path" not in u.attrib]

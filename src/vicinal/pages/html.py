@@ -63,20 +63,20 @@ def plot(figure: Figure, prefix: str) -> str:
 
 
 def table(content: Table) -> str:
-    right = [all(is_number(row[k]) for row in table.rows) for k in range(len(table.columns))]
+    right = [all(is_number(row[k]) for row in content.rows) for k in range(len(content.columns))]
     kinds = [' class="number"' if one else "" for one in right]
     heads = "".join(
         f'<th scope="col"{kind}>{text(head)}</th>'
-        for head, kind in zip(table.columns, kinds, strict=True)
+        for head, kind in zip(content.columns, kinds, strict=True)
     )
     rows = []
-    for row in table.rows:
+    for row in content.rows:
         cells = [f"{kind}>{text(spell(v))}</" for v, kind in zip(row, kinds, strict=True)]
         rest = "".join(f"<td{cell}td>" for cell in cells[1:])
         rows.append(f'<tr><th scope="row"{cells[0]}th>{rest}</tr>')
-    note = f'<p class="remark">{text(table.note)}</p>' if table.note else ""
+    note = f'<p class="remark">{text(content.note)}</p>' if content.note else ""
     inner = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f"<h3>{text(table.title)}</h3>{scroll(inner, table.title)}{note}"
+    return f"<h3>{text(content.title)}</h3>{scroll(inner, content.title)}{note}"
 
 
 def scroll(table: str, label: str, kind: str = "fits") -> str:
