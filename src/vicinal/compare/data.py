@@ -239,6 +239,12 @@ class Task:
         first, last = self.atom_offsets[structures], self.atom_offsets[structures + 1]
         return np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
 
+    def structure_of(self, row: int) -> int:
+        """The structure that a row of :attr:`values` belongs to."""
+        if self.kind == "structure":
+            return int(row)
+        return int(np.searchsorted(self.atom_offsets, row, side="right")) - 1
+
     def select(self, structures: np.ndarray) -> Task:
         """The task with these structures only, in this order."""
         structures = np.asarray(structures, int)

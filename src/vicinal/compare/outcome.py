@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -214,14 +216,93 @@ class Outcome:
         ]
         return sorted(rows, key=lambda row: -abs(row[1] - row[2]))[:n]
 
-    def uncertainty(self, name: str) -> dict[str, Any]:
-        """How well predicted standard deviations tell the errors, at the largest size."""
+    def pooled(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(true values, predictions, standard deviations) of all splits at the largest size."""
         largest = max((result.size for result in self.of(name)), default=0)
         results = self.of(name, largest)
-        truth = np.concatenate([self.truth(result) for result in results])
-        predicted = np.concatenate([self.predicted(result) for result in results])
-        std = np.concatenate([self.reported(np.array(r.std), r.test) for r in results])
-        return metrics.uncertainty(truth, predicted, std)
+        columns = (
+            (self.truth(r), self.predicted(r), self.reported(np.array(r.std), r.test))
+            for r in results
+        )
+        truth, predicted, std = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return truth, predicted, std
+
+    def uncertainty(self, name: str) -> dict[str, float]:
+        """How well predicted standard deviations tell the errors, at the largest size.
+
+        The numbers of :func:`metrics.uncertainty`, and of conformal intervals of 90 %, made with
+        every other prediction and tried on the rest: their mean half width and their coverage.
+        """
+        truth, predicted, std = self.pooled(name)
+        found = metrics.uncertainty(truth, predicted, std)
+        made, tried = slice(0, None, 2), slice(1, None, 2)
+        conformal = metrics.Conformal(truth[made], predicted[made], std[made])
+        low, high = conformal.interval(predicted[tried], std[tried], level=0.9)
+        found["conformal_width"] = float(np.mean(high - low) / 2)
+        found["conformal_coverage"] = metrics.coverage(truth[tried], low, high)
+        return found
+
+    # -- what was done --------------------------------------------------------------------------
+
+    def failures(self) -> dict[str, str]:
+        """Jobs that gave no numbers, with the reason."""
+        return {
+            f"{r.entrant}, split {r.repeat}, {r.size} structures": r.failed
+            for r in self.results
+            if r.failed is not None
+        }
+
+    def leaks(self) -> list[list[int]]:
+        """Equal structures that are in a training set and in its test set."""
+        task = self.plan.task
+        found = {tuple(g) for split in self.plan.splits for g in split.leaks(task.duplicates)}
+        return [[int(task.index[s]) for s in group] for group in sorted(found)]
+
+    def about(self) -> dict[str, Any]:
+        """Data, settings and versions."""
+        import platform
+
+        import vicinal
+
+        plan, leaks = self.plan, self.leaks()
+        return {
+            "data": plan.task.source,
+            "target": plan.task.name + (f" ({plan.task.unit})" if plan.task.unit else ""),
+            "reported per": plan.task.per,
+            "splits": len(plan.splits),
+            "jobs finished": f"{len(self.results)} of {len(list(plan.jobs()))}",
+            "steps of tuning": f"{plan.trials} at most, on {plan.limit} structures at most",
+            "equal structures in training and test": ", ".join(map(str, leaks)) or "none",
+            "seed": plan.seed,
+            "seconds of computing": round(sum(result.seconds for result in self.results), 1),
+            "vicinal": vicinal.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+        }
+
+    def again(self) -> list[str]:
+        """How to run it again: a command, where the data are a file, and a line of Python."""
+        plan, task = self.plan, self.plan.task
+        names = [entrant.name for entrant in plan.entrants]
+        sizes, n_test = plan.splits[0].sizes, len(plan.splits[0].test)
+        options = {
+            "sizes": sizes,
+            "n_test": n_test,
+            "repeats": len(plan.splits),
+            "trials": plan.trials,
+            "limit": plan.limit,
+            "seed": plan.seed,
+        }
+        spelled = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        python = f"vc.compare.compare({task.source!r}, {task.name!r}, descriptors={names}, {spelled})"
+        if any("=" in name or "," in name for name in names):
+            return [python]
+        words = ["vicinal", "compare", task.source, "--target", task.name]
+        words += ["--descriptors", ",".join(names), "--sizes", ",".join(map(str, sizes))]
+        for key in ("n_test", "repeats", "trials", "limit", "seed"):
+            words += [f"--{key.replace('_', '-')}", str(options[key])]
+        return [shlex.join(words), python]
 
     # -- out ------------------------------------------------------------------------------------
 
@@ -236,10 +317,19 @@ class Outcome:
             "complete": self.complete,
             "ranking": [asdict(standing) for standing in self.ranking],
             "skipped": self.skipped,
+            "failures": self.failures(),
+            "about": self.about(),
             "uncertainty": {s.name: self.uncertainty(s.name) for s in self.ranking},
             "results": [vars(result) for result in self.results],
         }
         return plain(document)
+
+    def save(self, folder: str | os.PathLike, criteria=None) -> list[str]:
+        """Write ``report.html``, ``results.json``, ``results.csv`` and ``plots/*.svg``; returns
+        their names. ``criteria`` is a :class:`vicinal.criteria.Summary` to show with them."""
+        from vicinal.compare.report import save
+
+        return save(self, folder, criteria)
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), allow_nan=False, indent=1)
