@@ -304,6 +304,27 @@ def test_other_properties_have_no_forces(files, capsys):
     assert "forces_predicted" not in atoms.arrays
 
 
+def test_properties_of_atoms(files, capsys):
+    frames = [atoms.copy() for atoms in FRAMES + TEST]
+    for atoms in frames:
+        atoms.arrays["shift"] = atoms.numbers + atoms.positions[:, 0]
+    ase.io.write(files / "shifts.extxyz", frames)
+    where = files / "shifts.extxyz", "-d", "soap", *PARAMETERS, "--target", "shift"
+    status, out, err = command(capsys, "fit", *where, "--index", ":8", "-o", files / "m")
+    assert (status, err) == (0, "")
+    status, out, err = command(
+        capsys, "predict", files / "m", where[0], "--index", "8:", "-o", files / "o.xyz"
+    )
+    assert (status, err) == (0, "") and "MAE" in out
+    found, std = vc.load_model(files / "m").predict(frames[8:], return_std=True)
+    written = ase.io.read(files / "o.xyz", ":", format="extxyz")
+    for name, values in (("predicted", found), ("std", std)):
+        column = np.concatenate([atoms.arrays[f"shift_{name}"] for atoms in written])
+        np.testing.assert_allclose(column, values, atol=1e-6)
+    status, _, err = command(capsys, "fit", *where, "--model", "ridge", "-o", files / "n")
+    assert status == 2 and "property of atoms" in err
+
+
 def test_errors_are_one_line(files, capsys):
     soap = "-d", "soap", *PARAMETERS
     train, out = files / "train.extxyz", ("-o", files / "m.vicinal")
@@ -345,7 +366,7 @@ def test_errors_are_one_line(files, capsys):
         ((*fit, "--model-set", "noise=-1", *out), "noise must be"),
         (("fit", files / "none.xyz", *soap, "--target", "energy", *out), "no such file"),
         ((*fit, "-o", files / "no" / "m"), "cannot be written"),
-        (("predict", files / "good", iron, *out), "structure 1 contains Fe"),
+        (("predict", files / "good", iron, *out), "atom 0 (Fe) of structure 1"),
         (("predict", train, train, *out), "not a readable model"),
         (("predict", files / "none", train, *out), "no such file"),
         (("predict", files / "good", files / "none", *out), "no such file"),

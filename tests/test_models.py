@@ -7,7 +7,7 @@ from ase.build import bulk, molecule
 from sklearn.base import clone
 
 import vicinal as vc
-from vicinal.errors import NotFittedError, ParameterError, ShapeError, SpeciesError
+from vicinal.errors import NotFittedError, ParameterError, ShapeError, SpeciesError, StructureError
 from vicinal.models import (
     LinearModel,
     RidgeModel,
@@ -241,6 +241,7 @@ def test_sparse_process_of_all_environments_is_the_gaussian_process():
     np.testing.assert_allclose(mean, new + k @ np.linalg.solve(K, rest), atol=1e-6)
     scale = np.sqrt(rest @ np.linalg.solve(K, rest) / len(rest))
     variance = own - np.einsum("sn,ns->s", k, np.linalg.solve(K, k.T))
+    variance += [(0.01 * len(f)) ** 2 for f in TEST]
     np.testing.assert_allclose(std, scale * np.sqrt(variance), rtol=1e-4)
 
 
@@ -255,6 +256,21 @@ def test_representatives_are_training_environments(selection):
         chosen = model.bases_[z].Y
         assert len(np.unique(chosen, axis=0)) == 5
         assert np.abs(chosen[:, None] - own).sum(axis=2).min(axis=1).max() < 1e-12
+
+
+# -- ridge --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooling", ["sum", "mean"])
+def test_ridge_is_that_of_scikit_learn(pooling):
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = RidgeModel(SOAP, pooling=pooling, alpha=0.1, baseline=None).fit(FRAMES, LABELS[0])
+    pooled = clone(SOAP).set_params(pooling=pooling)
+    peer = make_pipeline(pooled, StandardScaler(), Ridge(0.1)).fit(FRAMES, LABELS[0])
+    np.testing.assert_allclose(model.predict(TEST), peer.predict(TEST), rtol=1e-9)
 
 
 # -- structures ---------------------------------------------------------------------------------
@@ -332,14 +348,47 @@ def test_matrices_have_forces_too():
 
 
 @pytest.mark.parametrize(
-    "options", [{"kernel": Laplacian(1.0)}, {"how": "rematch"}, {"normalize": True}]
+    "model",
+    [
+        StructureModel(SOAP, kernel=Laplacian(1.0)),
+        StructureModel(SOAP, how="rematch"),
+        StructureModel(SOAP, normalize=True),
+        StructureModel(POOLED, kernel=Polynomial(2, normalize=False), normalize=True),
+        SparseGP(SOAP, kernel=Laplacian(1.0)),
+    ],
+    ids=["laplacian", "rematch", "normalized", "pooled", "sparse"],
 )
-def test_no_forces_where_there_is_no_derivative(options):
-    model = StructureModel(SOAP, **options).fit(FRAMES[:5], LABELS[0][:5])
+def test_no_forces_where_there_is_no_derivative(model):
+    model = clone(model).fit(FRAMES[:5], LABELS[0][:5])
     assert not model.has_forces
     assert model.predict(TEST).shape == (3,)
     with pytest.raises(ParameterError, match="no forces"):
         model.evaluate(TEST, forces=True)
+
+
+def test_properties_of_atoms():
+    """As many targets as atoms: K compares environments of one element."""
+    target = np.concatenate([np.linalg.norm(f, axis=1) for f in LABELS[1]])
+    kernel = Gaussian(0.3)
+    model = StructureModel(SOAP, how="atoms", kernel=kernel, noise=1e-3).fit(FRAMES, target)
+    mean, std = model.predict(TEST, return_std=True)
+    descriptor = clone(SOAP).fit(FRAMES)
+    a, b = descriptor.compute(FRAMES), descriptor.compute(TEST)
+    za, zb = a.samples["number"], b.samples["number"]
+    K = kernel(a.values, a.values) * (za[:, None] == za) + 1e-3 * np.eye(len(za))
+    k = kernel(b.values, a.values) * (zb[:, None] == za)
+    base = {z: target[za == z].mean() for z in (29, 79)}
+    rest = target - [base[z] for z in za]
+    expected = k @ np.linalg.solve(K, rest) + [base[z] for z in zb]
+    np.testing.assert_allclose(mean, expected, rtol=1e-8)
+    assert std.shape == mean.shape == (sum(len(f) for f in TEST),)
+    assert not model.has_forces
+    with pytest.raises(ShapeError, match="for each of 48 atoms"):
+        model.fit(FRAMES, LABELS[0])
+    with pytest.raises(ParameterError, match="descriptor of atoms"):
+        StructureModel(POOLED, how="atoms").fit(FRAMES, target)
+    with pytest.raises(ParameterError, match="property of atoms"):
+        model.calculator()
 
 
 # -- interface ----------------------------------------------------------------------------------
@@ -377,12 +426,19 @@ def test_bad_input(cls, monkeypatch):
         cls(SMALL).fit([], [])
     with pytest.raises(ParameterError, match="baseline"):
         cls(SMALL, baseline="wrong").fit(FRAMES, energies)
+    broken = [atoms.copy() for atoms in FRAMES]
+    broken[4].positions[3] = np.nan
+    with pytest.raises(StructureError, match=r"atom 3 \(.*\) of structure 4 is NaN"):
+        cls(SMALL).fit(broken, energies)
     model = cls(SMALL).fit(FRAMES, energies)
     silver = FRAMES[0].copy()
     silver.symbols[1] = "Ag"
     monkeypatch.setattr("vicinal.models.base.CHUNK_ATOMS", 1)
-    with pytest.raises(SpeciesError, match="structure 2 contains Ag"):
+    with pytest.raises(SpeciesError, match=r"atom 1 \(Ag\) of structure 2"):
         model.predict([*FRAMES[:2], silver])
+    known = cls(clone(SMALL).set_params(species=["Cu", "Au", "Ag"])).fit(FRAMES, energies)
+    with pytest.raises(SpeciesError, match="structure 2 contains Ag"):
+        known.predict([*FRAMES[:2], silver])
 
 
 def test_bad_potentials():
@@ -398,8 +454,14 @@ def test_bad_potentials():
         LinearModel(SMALL, sigma_forces=0).fit(FRAMES, energies)
     with pytest.raises(ParameterError, match="whole structures"):
         LinearModel(vc.SineMatrix()).fit(FRAMES, energies)
+    few = vc.ACSF(cutoff=3.5, g2=[(0.5, 0.0)])
+    with pytest.raises(ParameterError, match="no more than 2 environments"):
+        SparseGP(few, n_sparse=5, selection="cur").fit(FRAMES, energies)
     with pytest.raises(ParameterError, match="no gradient"):
         SparseGP(SMALL, kernel=Laplacian(1.0)).fit(FRAMES, energies, forces)
+    for cls in (LinearModel, RidgeModel):
+        with pytest.raises(ParameterError, match="alpha must not be negative"):
+            cls(SMALL, alpha=-1.0).fit(FRAMES, energies)
     many = vc.SNAP(cutoff=3.5, j_max=4, quadratic=True)
     with pytest.raises(ParameterError, match="coefficients .* do not fit into memory"):
         LinearModel(many).fit(FRAMES, energies)

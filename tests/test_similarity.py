@@ -57,6 +57,24 @@ def test_gradient_is_that_of_differences(one):
         assert abs(slope - gradient[n, f]) < 1e-8 * max(1, abs(slope))
 
 
+@pytest.mark.parametrize("one", KERNELS[:-1], ids=repr)
+def test_directional_derivatives_are_the_gradient_along_them(one):
+    X, Y, V = RNG.normal(size=(5, 4)), RNG.normal(size=(3, 4)), RNG.normal(size=(7, 2, 4))
+    rows = np.array([0, 4, 4, 1, 2, 3, 0])
+    found = one.directional(X, Y, rows, V)
+    for m in range(3):
+        slope = one.gradient(X, Y, np.tile(np.arange(3) == m, (5, 1)))[rows]
+        np.testing.assert_allclose(found[:, :, m], np.einsum("bf,bdf->bd", slope, V), atol=1e-12)
+
+
+@pytest.mark.parametrize("how", ["sum", "average", "best_match", "rematch"])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_diagonal_is_that_of_the_matrix(how, normalize):
+    options = {"kernel": Gaussian(0.7), "how": how, "normalize": normalize}
+    whole = structure_kernel(FEATURES, **options)
+    np.testing.assert_allclose(structure_diagonal(FEATURES, **options), np.diag(whole), rtol=1e-10)
+
+
 def test_rows_of_zeros_are_like_nothing():
     X = np.array([[0.0, 0.0], [1.0, 2.0]])
     np.testing.assert_allclose(Polynomial(2)(X, X), [[0, 0], [0, 1]], atol=1e-15)

@@ -13,6 +13,7 @@ import numpy as np
 from ase.stress import full_3x3_to_voigt_6_stress
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
+from vicinal.descriptors.parameters import check_number
 from vicinal.environments import Environments, as_frames
 from vicinal.errors import NotFittedError, ParameterError, ShapeError, VicinalError
 from vicinal.features import Features
@@ -28,9 +29,10 @@ class Prediction:
 
     Attributes
     ----------
-    values : (n_structures,) array, unit of the target
-    std : (n_structures,) array, standard deviation of the values
-    energies : (n_atoms,) array, the share of each atom in the values
+    values : (n_structures,) array, or (n_atoms,) for a property of atoms, unit of the target
+    std : array like values, their standard deviation
+    energies : (n_atoms,) array, the share of each atom in the values; of kernel ridge regression
+        only with forces
     forces : (n_atoms, 3) array, minus the derivative of the values by positions
     stress : (n_structures, 6) array, derivative by strain over volume, in Voigt's order (xx, yy,
         zz, yz, xz, xy) and with the sign of ASE; NaN for structures that are not periodic in all
@@ -83,6 +85,11 @@ class Model(RegressorMixin, BaseEstimator):
         """Is a prediction a sum over atoms?"""
         return False
 
+    @property
+    def per_atom(self) -> bool:
+        """Is there one value for each atom, not for each structure?"""
+        return False
+
     # -- predicting -----------------------------------------------------------------------------
 
     def predict(self, X, return_std: bool = False):
@@ -95,7 +102,8 @@ class Model(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        (n_structures,) array, unit of the target; with ``return_std`` also standard deviations
+        (n_structures,) array, or (n_atoms,) for a property of atoms, unit of the target; with
+        ``return_std`` also standard deviations
 
         Raises
         ------
@@ -127,8 +135,8 @@ class Model(RegressorMixin, BaseEstimator):
                 f"this {type(self).__name__} has no forces: its kernel has no derivative"
             )
         parts = []
-        for first, frames in chunks(as_frames(X), CHUNK_ATOMS):
-            with counted_from(first):
+        for numbers, frames in chunks(as_frames(X), CHUNK_ATOMS):
+            with numbered(numbers):
                 parts.append(self._evaluate(frames, std, forces))
         if not parts:
             raise ShapeError("there are no structures to predict")
@@ -136,10 +144,9 @@ class Model(RegressorMixin, BaseEstimator):
 
     def _evaluate(self, frames, std: bool, forces: bool) -> Prediction:
         env = environments(self.descriptor_, frames)
-        numbers = atomic_numbers(env)
-        values = self.baseline_.predict(numbers)  # names unknown elements best
+        numbers = self._split(env.numbers, np.diff(env.atom_offsets))
         found = self._forward(env, self._features(env), std, forces)
-        values += found.values
+        values = found.values + self.baseline_.predict(numbers)
         energies = pull = stress = None
         if found.energies is not None:
             energies = found.energies + np.concatenate([self.baseline_.atoms(z) for z in numbers])
@@ -180,16 +187,23 @@ class Model(RegressorMixin, BaseEstimator):
     def _start(self, frames, y, *, pooling=None, extensive: bool = True):
         """Descriptor and baseline fitted; (structures, targets without the baseline)."""
         frames = as_frames(frames)
-        y = check_target(y, len(frames), self.target)
+        numbers = [Environments.numbers_of(frame, s) for s, frame in enumerate(frames)]
+        numbers = self._split(np.concatenate([[], *numbers]).astype(int), [len(z) for z in numbers])
+        y = check_target(y, len(numbers), self.target, "atom" if self.per_atom else "structure")
         descriptor = clone(self.descriptor)
         if pooling != "as it is" and not descriptor.whole_structure:
             descriptor.set_params(pooling=pooling)
         self.descriptor_ = descriptor.fit(frames)
-        numbers = [Environments.numbers_of(frame, s) for s, frame in enumerate(frames)]
         baseline = Baseline(self.baseline, extensive=extensive).fit(numbers, y)
         rest = y - baseline.predict(numbers)
         self.baseline_ = baseline
         return frames, rest
+
+    def _split(self, numbers: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+        """The atomic numbers that belong to each value."""
+        if self.per_atom:
+            sizes = np.ones(len(numbers), int)
+        return np.split(numbers, np.cumsum(sizes)[:-1]) if len(sizes) else []
 
     def _features(self, frames, centers=None) -> Features:
         """Features in double precision, dense."""
@@ -200,20 +214,20 @@ class Model(RegressorMixin, BaseEstimator):
 # -- helpers ------------------------------------------------------------------------------------
 
 
-def check_target(y, n: int, name: str) -> np.ndarray:
+def check_target(y, n: int, name: str, what: str = "structure") -> np.ndarray:
     """Targets as a finite (n,) array."""
     try:
         y = np.asarray(y, dtype=float)
     except (TypeError, ValueError):
-        raise ShapeError(f"{name} must be one number for each structure") from None
+        raise ShapeError(f"{name} must be one number for each {what}") from None
     if y.shape != (n,):
-        raise ShapeError(f"{name} has shape {y.shape}: not one number for each of {n} structures")
+        raise ShapeError(f"{name} has shape {y.shape}: not one number for each of {n} {what}s")
     if n == 0:
         raise ShapeError("there are no structures to learn from")
     missing = np.flatnonzero(~np.isfinite(y))
     if len(missing):
         others = f" and of {len(missing) - 1} others" if len(missing) > 1 else ""
-        raise ShapeError(f"{name} of structure {missing[0]}{others} is missing, NaN or infinite")
+        raise ShapeError(f"{name} of {what} {missing[0]}{others} is missing, NaN or infinite")
     return y
 
 
@@ -221,28 +235,31 @@ def environments(descriptor, frames) -> Environments:
     return descriptor._environments(frames, descriptor.neighbor_cutoff)
 
 
-def atomic_numbers(env: Environments) -> list[np.ndarray]:
-    return np.split(env.numbers, env.atom_offsets[1:-1])
-
-
-def chunks(frames: Sequence, n_atoms: int) -> Iterator[tuple[int, Sequence]]:
-    """Parts of a list of structures (index of the first, part) of about that many atoms."""
+def chunks(frames: Sequence, n_atoms: int) -> Iterator[tuple[range, Sequence]]:
+    """Parts of a list of structures (their numbers, part) of about that many atoms."""
     first, size = 0, 0
     for s, frame in enumerate(frames):
         size += len(Environments.numbers_of(frame, s))
         if size >= n_atoms or s == len(frames) - 1:
-            yield first, frames[first : s + 1]
+            yield range(first, s + 1), frames[first : s + 1]
             first, size = s + 1, 0
 
 
+def check_penalty(name: str, value) -> None:
+    """Raise ParameterError unless this is a number from 0 on."""
+    check_number(name, value)
+    if value < 0:
+        raise ParameterError(f"{name} must not be negative, not {value!r}")
+
+
 @contextmanager
-def counted_from(first: int):
-    """Errors name structures by their number in the whole list."""
+def numbered(numbers: Sequence[int]):
+    """Errors name structures by these numbers, not by those within a part."""
     try:
         yield
     except VicinalError as error:
         message = re.sub(
-            r"\bstructure (\d+)", lambda m: f"structure {int(m[1]) + first}", str(error)
+            r"\bstructure (\d+)", lambda m: f"structure {numbers[int(m[1])]}", str(error)
         )
         raise type(error)(message) from None
 

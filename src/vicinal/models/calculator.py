@@ -34,6 +34,8 @@ class ModelCalculator(Calculator):
             raise ParameterError(
                 f"ASE computes in eV, but this model predicts {model.target} in {model.unit}"
             )
+        if model.per_atom:
+            raise ParameterError(f"{model.target} is a property of atoms, not an energy")
         if std is not None:
             check_flag("std", std)
         self.model = model
@@ -46,7 +48,9 @@ class ModelCalculator(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        forces = self.model.has_forces and bool({"forces", "stress"} & set(properties))
+        forces = self.model.has_forces and not {"energy", "free_energy", "energy_std"} >= set(
+            properties
+        )
         found = self.model.evaluate(self.atoms, std=self.std, forces=forces)
         energy = float(found.values[0])
         self.results = {"energy": energy, "free_energy": energy}

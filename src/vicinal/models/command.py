@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from io import StringIO
 from pathlib import Path
@@ -33,7 +35,7 @@ def fit(
     ],
     target: Annotated[
         str,
-        typer.Option(help="What to learn: a name in the info of structures, or of their results."),
+        typer.Option(help="What to learn: a name in info or arrays of structures, or of results."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="MODEL", help="Where the model goes.")
@@ -85,7 +87,13 @@ def fit(
     """Fit a model to the structures of a file, and save it."""
     from vicinal import cli
     from vicinal.descriptors import registry
-    from vicinal.models.targets import read_forces, read_stress, read_target
+    from vicinal.models.targets import (
+        is_of_atoms,
+        read_atom_target,
+        read_forces,
+        read_stress,
+        read_target,
+    )
 
     begin = time.perf_counter()
     parameters = cli._read_config(config, descriptor) if config else {}
@@ -94,6 +102,12 @@ def fit(
     if kernel:
         options["kernel"] = _kernel(kernel, cli._setting)
     unit = unit if unit is not None else "eV" if target == "energy" else ""
+    frames = _read(file, index)
+    of_atoms = is_of_atoms(frames, target)
+    if of_atoms:
+        if model != "kernel":
+            raise ParameterError(f"{target} is a property of atoms: this needs --model kernel")
+        options.setdefault("how", "atoms")
     try:
         made = _model_class(model)(
             registry.make(descriptor, **parameters), target=target, unit=unit, **options
@@ -102,9 +116,8 @@ def fit(
         raise
     except (TypeError, ValueError) as error:
         raise ParameterError(f"the parameters make no sense: {error}") from None
-    frames = _read(file, index)
     try:
-        y = read_target(frames, target)
+        y = (read_atom_target if of_atoms else read_target)(frames, target)
         labels = {}
         if forces:
             if model not in ("linear", "sparse-gp"):
@@ -136,30 +149,31 @@ def predict(
     """Predict the target of all structures of a file.
 
     Writes the structures with NAME_predicted and, where the model knows it, NAME_std in their info;
-    forces_predicted and stress_predicted where it has them. Reports errors where the file has the
-    target.
+    forces_predicted and stress_predicted where it has them. Properties of atoms go to arrays.
+    Reports errors where the file has the target.
     """
     import numpy as np
 
     from vicinal.features import atomic_file
-    from vicinal.models.base import chunks, counted_from
+    from vicinal.models.base import chunks, numbered
     from vicinal.models.storage import load_model
 
     begin = time.perf_counter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing half-written stays
     fitted = load_model(model)
     frames = _read(file, index)
     # Forces of a property that is no energy mean little.
     forces = fitted.has_forces and fitted.unit == "eV"
     predictions = []
     with atomic_file(output) as out:
-        for first, part in chunks(frames, CHUNK_ATOMS):
+        for numbers, part in chunks(frames, CHUNK_ATOMS):
             try:
-                with counted_from(first):
+                with numbered(numbers):
                     found = fitted.evaluate(part, std=fitted.has_std, forces=forces)
             except VicinalError as error:
                 raise type(error)(f"{file}: {error}") from None
             predictions.append(found.values)
-            out.write(_written(fitted.target, part, found).encode())
+            out.write(_written(fitted, part, found).encode())
     predictions = np.concatenate(predictions)
     print(
         f"{output}: {fitted.target} of {len(frames)} structures"
@@ -201,21 +215,22 @@ def _read(file: str, index: str) -> list:
     return frames
 
 
-def _written(target: str, frames, found) -> str:
+def _written(fitted, frames, found) -> str:
     import ase.io
     import numpy as np
 
-    text, first = StringIO(), 0
+    text, first, target = StringIO(), 0, fitted.target
     for s, atoms in enumerate(frames):
-        last = first + len(atoms)
-        atoms.info[f"{target}_predicted"] = float(found.values[s])
+        own = slice(first, first + len(atoms))
+        first += len(atoms)
+        where, values = (atoms.arrays, own) if fitted.per_atom else (atoms.info, s)
+        where[f"{target}_predicted"] = found.values[values]
         if found.std is not None:
-            atoms.info[f"{target}_std"] = float(found.std[s])
+            where[f"{target}_std"] = found.std[values]
         if found.forces is not None:
-            atoms.arrays["forces_predicted"] = found.forces[first:last]
+            atoms.arrays["forces_predicted"] = found.forces[own]
             if np.isfinite(found.stress[s]).all():
                 atoms.info["stress_predicted"] = found.stress[s]
-        first = last
     try:
         ase.io.write(text, list(frames), format="extxyz")
     except Exception as error:  # whatever strange arrays the input had
@@ -226,11 +241,12 @@ def _written(target: str, frames, found) -> str:
 def _errors(frames, fitted, predictions) -> str:
     import numpy as np
 
-    from vicinal.models.targets import read_target
+    from vicinal.models.targets import read_atom_target, read_target
 
     try:
-        error = predictions - read_target(frames, fitted.target)
+        known = (read_atom_target if fitted.per_atom else read_target)(frames, fitted.target)
     except ParameterError:
         return ""
-    mae, rmse = np.abs(error).mean(), np.sqrt(np.mean(error**2))
+    mae = np.abs(predictions - known).mean()
+    rmse = np.sqrt(np.mean((predictions - known) ** 2))
     return f"; MAE {mae:.4g}, RMSE {rmse:.4g} {fitted.unit}".rstrip()

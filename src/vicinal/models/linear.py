@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vicinal.descriptors.parameters import check_integer, check_number
+from vicinal.descriptors.parameters import check_integer
+from vicinal.models.base import check_penalty
 from vicinal.models.least_squares import LeastSquares
 from vicinal.models.local import LinearBasis
 from vicinal.models.potential import Potential
@@ -80,7 +81,7 @@ class LinearModel(Potential):
 
     def _make_bases(self, frames):
         if self.alpha is not None:
-            check_number("alpha", self.alpha)
+            check_penalty("alpha", self.alpha)
         return {int(z): LinearBasis(self.descriptor_.n_features) for z in self.baseline_.species_}
 
     def _folds(self, n):

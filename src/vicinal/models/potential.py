@@ -12,7 +12,7 @@ from vicinal.descriptors.parameters import check_number
 from vicinal.environments import Environments
 from vicinal.environments import _memory as installed_memory
 from vicinal.errors import ParameterError, ShapeError
-from vicinal.models.base import Forward, Model, chunks, counted_from, environments
+from vicinal.models.base import Forward, Model, chunks, environments, numbered
 from vicinal.models.least_squares import LeastSquares
 from vicinal.models.local import Basis, local_values
 
@@ -120,11 +120,11 @@ class Potential(Model):
         return {z: slice(ends[k], ends[k + 1]) for k, z in enumerate(self.bases_)}
 
     def _add_rows(self, fold: LeastSquares, frames, members, rest, forces, stress) -> None:
-        for first, chunk in chunks([frames[s] for s in members], CHUNK_ATOMS):
-            own = members[first : first + len(chunk)]
+        for places, chunk in chunks([frames[s] for s in members], CHUNK_ATOMS):
+            own = members[places]
             pulls = [forces[s] for s in own]
             presses = [stress[s] for s in own]
-            with counted_from(int(own[0])):
+            with numbered(own):
                 env = environments(self.descriptor_, chunk)
             some_forces = any(f is not None for f in pulls)
             some_stress = any(p is not None for p in presses)
@@ -157,12 +157,12 @@ class Potential(Model):
             basis = self.bases_[z]
             for centers in self._centers(env, z):
                 X = self._features(env, centers).values
-                onto = _sums(env.structure[centers], env.n_structures)
+                onto = sums(env.structure[centers], env.n_structures)
                 energy[:, columns] += onto @ basis.values(X)
                 if forces:
                     jacobian = self.descriptor_.jacobian(env, centers)
                     blocks = basis.directional(X, jacobian.sample, jacobian.values)
-                    onto_atoms = _sums(jacobian.atom, env.n_atoms)
+                    onto_atoms = sums(jacobian.atom, env.n_atoms)
                     force[:, :, columns] -= _apply(onto_atoms, blocks)
                 if virials:
                     blocks = basis.directional(X, np.arange(len(X)), self._strained(env, centers))
@@ -186,15 +186,15 @@ class Potential(Model):
             tangents.append(tangent.toarray() if scipy.sparse.issparse(tangent) else tangent)
         return np.stack(tangents, axis=1).astype(float, copy=False)
 
-    def _environment_rows(self, frames) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """(features, numbers, structure) of the environments, in parts."""
-        for first, chunk in chunks(frames, 20 * CHUNK_ATOMS):
-            with counted_from(first):
+    def _environment_rows(self, frames) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Features and atomic numbers of the environments, in parts."""
+        for numbers, chunk in chunks(frames, 20 * CHUNK_ATOMS):
+            with numbered(numbers):
                 env = environments(self.descriptor_, chunk)
-                yield self._features(env).values, env.numbers, env.structure + first
+                yield self._features(env).values, env.numbers
 
 
-def _sums(where: np.ndarray, n: int) -> scipy.sparse.csr_array:
+def sums(where: np.ndarray, n: int) -> scipy.sparse.csr_array:
     """The matrix that adds rows up: row b goes to row ``where[b]`` of n."""
     ones = np.ones(len(where))
     return scipy.sparse.csr_array((ones, (where, np.arange(len(where)))), shape=(n, len(where)))

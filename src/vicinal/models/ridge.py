@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.preprocessing import StandardScaler
 
-from vicinal.descriptors.parameters import check_choice, check_number
-from vicinal.models.base import Forward, Model
+from vicinal.descriptors.parameters import check_choice
+from vicinal.models.base import Forward, Model, check_penalty
 
 #: Penalties that are tried where none is given: BenchML's (Mach. Learn.: Sci. Technol. 3, 040501).
 ALPHAS = np.logspace(-9, 7, 17)
@@ -59,7 +59,7 @@ class RidgeModel(Model):
         """Learn from structures and their targets (n_structures,)."""
         check_choice("pooling", self.pooling, ("sum", "mean"))
         if self.alpha is not None:
-            check_number("alpha", self.alpha)
+            check_penalty("alpha", self.alpha)
         extensive = self.pooling == "sum"
         frames, rest = self._start(X, y, pooling=self.pooling, extensive=extensive)
         rows = self._features(frames).values

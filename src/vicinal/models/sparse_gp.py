@@ -6,11 +6,12 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from vicinal.descriptors.parameters import check_choice, check_integer, check_number
-from vicinal.errors import MissingExtraError
+from vicinal.environments import Environments
+from vicinal.errors import MissingExtraError, ParameterError
 from vicinal.features import Features
 from vicinal.models.local import KernelBasis
-from vicinal.models.potential import Potential, _sums
-from vicinal.similarity import Polynomial, structure_diagonal
+from vicinal.models.potential import Potential, sums
+from vicinal.similarity import Laplacian, Polynomial, structure_diagonal
 
 SELECTIONS = ("fps", "cur", "random")
 
@@ -35,11 +36,12 @@ class SparseGP(Potential):
     ----------
     descriptor : Descriptor of atoms; SOAP for GAP
     kernel : Kernel with a gradient
-        Between environments; the power of their cosine by default.
+        Between environments; the fourth power of their cosine by default.
     n_sparse : int
         Representative environments of each element (all, where there are fewer).
     selection : "fps", "cur" or "random"
-        Farthest points, leverage in a singular value decomposition (scikit-matter), or by chance.
+        Farthest points, leverage in a singular value decomposition (both scikit-matter; the latter
+        no more than there are features), or by chance.
     sigma_energy : float, eV per atom, error that energies may have where the prior has the variance
         of ``kernel``
     sigma_forces : float, eV/Å
@@ -61,9 +63,10 @@ class SparseGP(Potential):
 
     Notes
     -----
-    ``std`` is that of the deterministic training conditional: of a sum over atoms, with
-    :math:`k_m = \sum_i k(x_i, x_m)`,
-    :math:`k_{**} - k^T K_{MM}^{-1} k + k^T (K_{MM} + K_{MN} \Sigma^{-1} K_{NM})^{-1} k`.
+    ``std`` is that of an observation by the deterministic training conditional: its square is
+    :math:`k_{**} - k^T K_{MM}^{-1} k + k^T (K_{MM} + K_{MN} \Sigma^{-1} K_{NM})^{-1} k + (N
+    \sigma)^2` times the square of ``scale_``, with :math:`k_m = \sum_i k(x_i, x_m)` summed over
+    the N atoms and :math:`\sigma` of energies per atom.
 
     References
     ----------
@@ -105,6 +108,10 @@ class SparseGP(Potential):
     def has_std(self) -> bool:
         return True
 
+    @property
+    def has_forces(self) -> bool:
+        return not isinstance(self.kernel, Laplacian)
+
     def _make_bases(self, frames):
         check_integer("n_sparse", self.n_sparse, 1)
         check_choice("selection", self.selection, SELECTIONS)
@@ -118,10 +125,11 @@ class SparseGP(Potential):
         limit = CANDIDATES * self.n_sparse
         held: dict[int, list] = {int(z): [] for z in self.baseline_.species_}
         counts = dict.fromkeys(held, 0)
-        for frame_numbers in (f.numbers for f in frames):
+        for s, frame in enumerate(frames):
+            numbers = Environments.numbers_of(frame, s)
             for z in held:
-                counts[z] += int((frame_numbers == z).sum())
-        for X, numbers, _ in self._environment_rows(frames):
+                counts[z] += int((numbers == z).sum())
+        for X, numbers in self._environment_rows(frames):
             for z, rows in held.items():
                 own = np.flatnonzero(numbers == z)
                 rows.append(X[own[rng.random(len(own)) * counts[z] < limit]])
@@ -130,6 +138,11 @@ class SparseGP(Potential):
     def _select(self, X: np.ndarray, rng) -> np.ndarray:
         if len(X) <= self.n_sparse:
             return np.arange(len(X))
+        if self.selection == "cur" and self.n_sparse > X.shape[1]:
+            raise ParameterError(
+                f'selection="cur" tells no more than {X.shape[1]} environments of as many features '
+                f"apart, not n_sparse={self.n_sparse}"
+            )
         if self.selection == "random":
             return np.sort(rng.choice(len(X), self.n_sparse, replace=False))
         try:
@@ -152,7 +165,13 @@ class SparseGP(Potential):
         for z, basis in self.bases_.items():
             K = basis.values(basis.Y)
             K[np.diag_indices_from(K)] += self.jitter * np.trace(K) / len(K)
-            self.prior_[columns[z], columns[z]] = cholesky(K)
+            try:
+                self.prior_[columns[z], columns[z]] = cholesky(K)
+            except np.linalg.LinAlgError:
+                raise ParameterError(
+                    f"the kernel of the representatives is not positive definite with "
+                    f"jitter={self.jitter:g}: use a larger one"
+                ) from None
         rows.add(self.prior_, 0.0)
         self.posterior_ = rows.R.copy()
         coefficients = rows.solve()
@@ -166,13 +185,14 @@ class SparseGP(Potential):
         k = np.zeros((env.n_structures, self._n_columns))
         for z, columns in self._columns().items():
             own = np.flatnonzero(env.numbers == z)
-            onto = _sums(env.structure[own], env.n_structures)
+            onto = sums(env.structure[own], env.n_structures)
             k[:, columns] = onto @ self.bases_[z].values(features.values[own])
         rows = Features(features.values, features.samples, ())
         variance = structure_diagonal(rows, kernel=self.kernel)
         variance -= (solve_triangular(self.prior_, k.T, trans="T") ** 2).sum(axis=0)
         variance = variance.clip(0)
         variance += (solve_triangular(self.posterior_, k.T, trans="T") ** 2).sum(axis=0)
+        variance += (np.diff(env.atom_offsets) * self.sigma_energy) ** 2
         return type(found)(
             found.values, self.scale_ * np.sqrt(variance), found.energies, found.cotangent
         )

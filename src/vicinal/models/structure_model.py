@@ -7,7 +7,7 @@ import numpy as np
 from vicinal.descriptors.parameters import check_choice, check_number
 from vicinal.errors import ParameterError
 from vicinal.features import Features
-from vicinal.models.base import Forward, Model, chunks, counted_from
+from vicinal.models.base import Forward, Model, chunks, numbered
 from vicinal.models.kernel_ridge import KernelRidge, loo_for_noises
 from vicinal.models.local import KernelBasis, local_values
 from vicinal.similarity import (
@@ -25,7 +25,7 @@ NOISES = 10.0 ** np.arange(-11, 1)
 #: Length scales tried where none is given, relative to the median distance of training rows.
 LENGTHS = 2.0 ** np.arange(-2, 5)
 #: Rows of each element from which that median is estimated, and structures that are tuned on.
-SAMPLE, TUNING = 500, 1_000
+SAMPLE, TUNING = 500, 400
 #: Atoms described at a time in training.
 CHUNK_ATOMS = 5_000
 
@@ -46,9 +46,11 @@ class StructureModel(Model):
     kernel : Kernel, "gaussian" or "laplacian"
         Between rows. A name stands for the length scale of the least leave-one-out error among
         multiples (1/4 to 16) of the median distance of two rows.
-    how : "sum", "average", "best_match" or "rematch"
+    how : "sum", "average", "best_match", "rematch" or "atoms"
         Structures from environments: "sum" for what grows with the number of atoms (energies),
-        "average" for what does not. Predictions have forces with "sum" and "average".
+        "average" for what does not. Predictions have forces with "sum" and "average". With "atoms"
+        targets are those of atoms, one after the other (charges, shieldings), and K compares
+        environments themselves.
     like_atoms : bool
         Atoms of different elements are nothing alike.
     gamma : float, of "rematch"
@@ -105,11 +107,13 @@ class StructureModel(Model):
         self.unit = unit
 
     def fit(self, X, y) -> StructureModel:
-        """Learn from structures and their targets (n_structures,)."""
-        check_choice("how", self.how, HOW)
+        """Learn from structures and their targets (n_structures,), or (n_atoms,) of all atoms."""
+        check_choice("how", self.how, (*HOW, "atoms"))
         if self.noise is not None:
             check_number("noise", self.noise, positive=True)
         frames, rest = self._start(X, y, pooling="as it is", extensive=self.how == "sum")
+        if self.per_atom and not self._local:
+            raise ParameterError('how="atoms" needs a descriptor of atoms, without pooling')
         training = self._describe(frames)
         self.X_, self.structure_ = training.values, training.samples["structure"]
         local = "number" in training.samples.dtype.names
@@ -130,41 +134,46 @@ class StructureModel(Model):
     @property
     def has_forces(self) -> bool:
         smooth = getattr(self, "kernel_", self.kernel)
-        if isinstance(smooth, Laplacian) or smooth == "laplacian":
+        if isinstance(smooth, Laplacian) or smooth == "laplacian" or self.normalize:
             return False
-        return not self._local or (self.how in ("sum", "average") and not self.normalize)
+        return not self._local or self.how in ("sum", "average")
+
+    @property
+    def per_atom(self) -> bool:
+        return self.how == "atoms"
 
     @property
     def has_energies(self) -> bool:
-        return self._local and self.how == "sum" and not self.normalize
+        return self._local and self.how == "sum" and self.has_forces
 
     @property
     def _local(self) -> bool:
         """Are rows those of atoms?"""
-        return self.descriptor.pooling is None and not self.descriptor.whole_structure
+        descriptor = getattr(self, "descriptor_", self.descriptor)
+        return descriptor.pooling is None and not descriptor.whole_structure
 
     # -- inside ---------------------------------------------------------------------------------
 
     def _forward(self, env, features, std, slope):
+        features = self._counted(features)
         K = self._compare(features, self._training(), self.kernel_)
-        spread = None
+        spread = energies = cotangent = None
         if std:
             diagonal = self._self_similarity(features)
             values, spread = self.regression_.predict(K, diagonal)
             spread = self.regression_.scale * np.sqrt(spread**2 + self.noise_)
         else:
             values = self.regression_.predict(K)
-        energies = cotangent = None
-        if slope and not self._local:
-            energies, cotangent = None, self._sums(features, np.zeros(len(features)), slope)[1]
-        elif slope or self.has_energies:
-            energies, cotangent = self._sums(features, env.numbers, slope)
-            if self.how == "average" and slope:
+        if slope:
+            numbers = env.numbers if self._local else np.zeros(len(features), int)
+            energies, cotangent = self._sums(features, numbers)
+            if self._local and self.how == "average":
                 cotangent /= np.diff(env.atom_offsets)[env.structure, None]
         return Forward(values, spread, energies if self.has_energies else None, cotangent)
 
-    def _sums(self, features: Features, numbers, slope: bool):
-        """Similarities with all training rows, weighted by their structures' coefficients."""
+    def _sums(self, features: Features, numbers: np.ndarray):
+        """Similarities with all training rows, weighted by their structures' coefficients; and
+        their derivatives by the features."""
         alpha = self.regression_.alpha_
         if self.how == "average" and self._local:
             alpha = alpha / np.bincount(self.structure_)
@@ -174,7 +183,7 @@ class StructureModel(Model):
             own = self.number_ == z if z else slice(None)
             basis = KernelBasis(self.kernel_, self.X_[own])
             groups[int(z)] = basis, alpha[self.structure_[own]]
-        return local_values(groups, features.values, numbers, slope)
+        return local_values(groups, features.values, numbers, gradient=True)
 
     def _training(self) -> Features:
         fields = [("structure", int)] + [("number", int)] * self._local
@@ -200,19 +209,26 @@ class StructureModel(Model):
         return np.ones(len(features)) if self.normalize else self.kernel_.diagonal(features.values)
 
     def _options(self) -> dict:
-        names = ("how", "like_atoms", "gamma", "normalize")
-        return {name: getattr(self, name) for name in names}
+        names = ("like_atoms", "gamma", "normalize")
+        how = "sum" if self.per_atom else self.how
+        return {"how": how} | {name: getattr(self, name) for name in names}
 
     def _describe(self, frames) -> Features:
         """Rows of all structures, in order."""
         values, samples = [], []
-        for first, part in chunks(frames, CHUNK_ATOMS):
-            with counted_from(first):
+        for numbers, part in chunks(frames, CHUNK_ATOMS):
+            with numbered(numbers):
                 found = self._features(part)
-            found.samples["structure"] += first
+            found.samples["structure"] += numbers[0]
             values.append(found.values)
             samples.append(found.samples)
-        return Features(np.concatenate(values), np.concatenate(samples), ())
+        return self._counted(Features(np.concatenate(values), np.concatenate(samples), ()))
+
+    def _counted(self, features: Features) -> Features:
+        """With ``how="atoms"`` each atom counts as a structure."""
+        if self.per_atom:
+            features.samples["structure"] = np.arange(len(features))
+        return features
 
     def _choose(self, y: np.ndarray) -> tuple[Kernel, float]:
         """Kernel and relative noise, by leave-one-out on some structures where not given."""

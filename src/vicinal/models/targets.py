@@ -39,9 +39,36 @@ def read_target(frames: Sequence[Atoms], name: str) -> np.ndarray:
     return np.array(values)
 
 
+def is_of_atoms(frames: Sequence[Atoms], name: str) -> bool:
+    """Does the first structure have a number called ``name`` for each atom?"""
+    found = [_of_atoms(frame, name) for frame in frames[:1]]
+    return bool(found) and name not in frames[0].info and np.shape(found[0]) == (len(frames[0]),)
+
+
+def read_atom_target(frames: Sequence[Atoms], name: str) -> np.ndarray:
+    """The numbers called ``name`` of all atoms: of ``arrays``, or else of the calculator.
+
+    Returns
+    -------
+    (n_atoms,) array, one structure after the other
+
+    Raises
+    ------
+    ParameterError
+        A structure without them.
+    """
+    values = []
+    for s, frame in enumerate(frames):
+        found = np.asarray(_of_atoms(frame, name))
+        if found.shape != (len(frame),) or not np.can_cast(found.dtype, float):
+            raise ParameterError(f"structure {s} has no number {name!r} for each atom")
+        values.append(found.astype(float))
+    return np.concatenate(values)
+
+
 def read_forces(frames: Sequence[Atoms], name: str = "forces") -> list[np.ndarray | None]:
     """Forces (n_atoms, 3) of each structure, eV/Å; None for a structure without."""
-    return [frame.arrays.get(name, _results(frame).get(name)) for frame in frames]
+    return [_of_atoms(frame, name) for frame in frames]
 
 
 def read_stress(frames: Sequence[Atoms]) -> list[np.ndarray | None]:
@@ -65,10 +92,14 @@ def read_stress(frames: Sequence[Atoms]) -> list[np.ndarray | None]:
     return found
 
 
+def _of_atoms(frame: Atoms, name: str):
+    return frame.arrays.get(name, _results(frame).get(name))
+
+
 def _results(frame: Atoms) -> dict:
     return getattr(frame.calc, "results", None) or {}
 
 
 def _there_is(frame: Atoms) -> str:
-    names = sorted({*frame.info, *_results(frame)})
+    names = sorted({*frame.info, *_results(frame), *frame.arrays} - {"numbers", "positions"})
     return ", ".join(map(str, names)) or "nothing but atoms"
