@@ -266,4 +266,4 @@ class StructureModel(Model):
             raise ParameterError(
                 "all training rows look the same: give a kernel with its length scale"
             )
-        return [cls(length * float(np.median(distances))) for length in LENGTHS]
+        return [cls(float(length * np.median(distances))) for length in LENGTHS]
