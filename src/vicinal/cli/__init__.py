@@ -14,6 +14,7 @@ import typer
 
 from vicinal.cli.check import check
 from vicinal.cli.classify import classify
+from vicinal.cli.compare import compare
 from vicinal.cli.compute import compute
 from vicinal.cli.describe import Docstring, list_descriptors, show
 from vicinal.errors import VicinalError
@@ -76,5 +77,5 @@ def _options(
 
 
 app.command("list")(list_descriptors)
-for command in (show, compute, check, classify, fit, predict):
+for command in (show, compute, check, classify, compare, fit, predict):
     app.command()(command)

@@ -39,8 +39,8 @@ Index = Annotated[
     str, typer.Option(help="Structures of the file, as Python slices: 7, :100, -10:, ::5.")
 ]
 FILE = (
-    "Structures: anything that ASE reads, also .gz, .bz2 and .xz; or dataset:NAME for a data set "
-    "that comes with Vicinal (dataset:qm7-subset)."
+    "Structures: anything that ASE reads, also .gz, .bz2 and .xz; or dataset:NAME or "
+    "dataset:NAME/PART for a data set (dataset:qm7-subset comes with Vicinal)."
 )
 
 
@@ -77,6 +77,11 @@ def console():
 
     # Piped into a file or another program: one row a line, nothing cut.
     return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def warn(message: str) -> None:
+    """One line for people, beside the output."""
+    print("vicinal: warning:", " ".join(message.split()), file=sys.stderr)
 
 
 def seen() -> bool:

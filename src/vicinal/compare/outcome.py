@@ -17,6 +17,7 @@ from scipy import stats
 
 from vicinal.compare import metrics
 from vicinal.compare.protocol import Plan, Result
+from vicinal.descriptors.base import Descriptor
 from vicinal.pages.parts import plain
 
 #: Two descriptors are told apart where chance gives such a difference in at most this share of
@@ -150,14 +151,23 @@ class Outcome:
             float(np.median([result.kernel_us for result in last])),
             best.n_features,
             False,
-            self.python(best),
+            self.python(name),
         )
 
-    def python(self, result: Result) -> str:
-        """A line of Python that makes the descriptor as it was tuned."""
-        entrant = next(e for e in self.plan.entrants if e.name == result.entrant)
-        descriptor = entrant.make(**result.settings["choices"])
-        return f"vc.{descriptor!r}" if not repr(descriptor).startswith("vc.") else repr(descriptor)
+    def descriptor(self, name: str) -> Descriptor:
+        """A descriptor as it was tuned in the best split of the largest training size."""
+        entrant = next(e for e in self.plan.entrants if e.name == name)
+        largest = max(result.size for result in self.of(name))
+        best = min(self.of(name, largest), key=lambda result: self.errors(result)["mae"])
+        return entrant.make(**best.settings["choices"])
+
+    def python(self, name: str) -> str:
+        """A line of Python that makes :meth:`descriptor`."""
+        made = self.descriptor(name)
+        defaults = type(made)().get_params(deep=False)
+        own = made.get_params(deep=False).items()
+        spelled = (f"{key}={plain(value)!r}" for key, value in own if value != defaults[key])
+        return f"vc.{type(made).__name__}({', '.join(spelled)})"
 
     @cached_property
     def recommendation(self) -> str:
@@ -295,7 +305,9 @@ class Outcome:
             "seed": plan.seed,
         }
         spelled = ", ".join(f"{key}={value!r}" for key, value in options.items())
-        python = f"vc.compare.compare({task.source!r}, {task.name!r}, descriptors={names}, {spelled})"
+        python = (
+            f"vc.compare.compare({task.source!r}, {task.name!r}, descriptors={names}, {spelled})"
+        )
         if any("=" in name or "," in name for name in names):
             return [python]
         words = ["vicinal", "compare", task.source, "--target", task.name]

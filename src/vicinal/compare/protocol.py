@@ -249,7 +249,8 @@ def evaluate(
     task: Task, job: Job, settings: Settings, train: np.ndarray, test: np.ndarray
 ) -> Result:
     """Fit on the training structures, predict the test structures, and time both."""
-    descriptor = job.entrant.make(**settings.choices, n_threads=1).fit(task.frames)
+    descriptor = job.entrant.make(**settings.choices).set_params(n_threads=1)
+    descriptor.fit(task.frames)  # species and sizes: the same rows for training and test
     learned = describe(descriptor, task, train)
     asked = describe(descriptor, task, test)
     start = time.perf_counter()

@@ -118,7 +118,7 @@ def ranking(outcome: Outcome) -> Table:
 
 def _spread(value: tuple[float, float]) -> str:
     mean, deviation = value
-    return f"{spell(float(mean))} ± {deviation:.1g}"
+    return f"{spell(float(mean))} ± {float(f'{deviation:.1g}'):g}"
 
 
 def worst(outcome: Outcome) -> Table:

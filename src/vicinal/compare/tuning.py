@@ -90,6 +90,8 @@ def tune(
     end = time.perf_counter() + seconds
     last: VicinalError | None = None
     done = sum(trial.state.is_finished() for trial in study.trials)
+    if not study.trials:  # where there is no time for more, this should make sense
+        study.enqueue_trial(_usual(entrant))
     for step in range(done, trials):
         if step > done and time.perf_counter() > end:
             break
@@ -134,6 +136,16 @@ def open_storage(path: str | os.PathLike):
     optuna = _optuna()
     url = f"sqlite:///{os.path.abspath(path)}"
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def _usual(entrant: Entrant) -> dict[str, int]:
+    """Places of the class's own defaults in the grids, or else of their middles."""
+    defaults = entrant.cls().get_params(deep=False)
+    places = {"length_scale": LENGTH_SCALES.index(1)}
+    for name, values in entrant.space.items():
+        default = defaults.get(name)
+        places[name] = values.index(default) if default in values else len(values) // 2
+    return places
 
 
 def _suggest(trial, entrant: Entrant) -> dict[str, Any]:

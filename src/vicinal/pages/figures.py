@@ -99,6 +99,7 @@ def _draw(axes: Axes, figure: Figure, shown) -> None:
             axes.bar(place, y, width, **look)
         elif series.kind == "points":
             look |= {"alpha": 0.7, "rasterized": len(x) > MANY_POINTS}
+            look |= {"markersize": 7} if len(x) <= 3 else {}
             axes.plot(x, y, MARKERS[k % len(MARKERS)], markeredgewidth=0, **look)
         else:
             # A line of few points shows where they are.
