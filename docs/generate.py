@@ -1,4 +1,4 @@
-"""Write docs/descriptors.md and docs/tree.svg from the registry and the docstrings.
+"""Write descriptors.md and tree.svg from the registry and docstrings, datasets.md from its facts.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 if a file is not what would be written
@@ -7,6 +7,7 @@ python docs/generate.py --check    exit 1 if a file is not what would be written
 import sys
 from pathlib import Path
 
+from vicinal import datasets
 from vicinal.cli import Docstring
 from vicinal.descriptors import classification, registry
 
@@ -66,13 +67,28 @@ def section(entry) -> list[str]:
     return lines
 
 
+def data_sets() -> str:
+    head = "<!-- Written by docs/generate.py from vicinal.datasets: change that, not this. -->"
+    columns = ["name", "what", "targets (unit)", "parts", "licence", "cite"]
+    lines = [head, "", "# Data sets", "", row(columns), row("---" for _ in columns)]
+    for info in map(datasets.info, datasets.names()):
+        targets = (f"{name} ({unit})" if unit else name for name, unit in info.targets.items())
+        cells = f"`{info.name}`", info.summary, ", ".join(targets), ", ".join(info.parts)
+        lines.append(row([*cells, info.licence, info.citation]))
+    return "\n".join(lines) + "\n"
+
+
 def row(cells) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def written() -> dict[str, str]:
     """What belongs into each file."""
-    return {"descriptors.md": document(), "tree.svg": classification.svg()}
+    return {
+        "descriptors.md": document(),
+        "tree.svg": classification.svg(),
+        "datasets.md": data_sets(),
+    }
 
 
 def main() -> int:
