@@ -8,6 +8,7 @@ import vicinal as vc
 from vicinal.errors import ParameterError, ShapeError
 from vicinal.similarity import (
     Gaussian,
+    GaussianSums,
     Laplacian,
     Linear,
     Polynomial,
@@ -105,6 +106,15 @@ def test_small_blocks_give_the_same(monkeypatch):
     shuffled = RNG.permutation(len(FEATURES))
     mixed = vc.Features(FEATURES.values[shuffled], FEATURES.samples[shuffled], FEATURES.names)
     np.testing.assert_allclose(structure_kernel(mixed, kernel=Gaussian(2.0)), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("like_atoms", [True, False])
+def test_many_length_scales(like_atoms, monkeypatch):
+    monkeypatch.setattr(structures, "BLOCK", 30)
+    sums = GaussianSums(FEATURES, like_atoms=like_atoms)
+    for scale in (0.5, 2.0):
+        expected = structure_kernel(FEATURES, kernel=Gaussian(scale), like_atoms=like_atoms)
+        np.testing.assert_allclose(sums(scale), expected, rtol=1e-12)
 
 
 def test_exponentials_hold_their_accuracy():

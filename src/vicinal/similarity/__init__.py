@@ -1,10 +1,16 @@
 """Similarity: kernels between environments, and between structures."""
 
 from vicinal.similarity.kernels import Gaussian, Kernel, Laplacian, Linear, Polynomial, make_kernel
-from vicinal.similarity.structures import local_kernel, structure_diagonal, structure_kernel
+from vicinal.similarity.structures import (
+    GaussianSums,
+    local_kernel,
+    structure_diagonal,
+    structure_kernel,
+)
 
 __all__ = [
     "Gaussian",
+    "GaussianSums",
     "Kernel",
     "Laplacian",
     "Linear",
