@@ -23,7 +23,8 @@ import common
 import numpy as np
 
 import vicinal as vc
-from vicinal.models import LinearModel, SparseGP, read_forces, read_target
+from vicinal.compare import Task
+from vicinal.models import LinearModel, SparseGP, read_forces
 from vicinal.similarity import Polynomial
 
 common.PACKAGES = ("vicinal", "skmatter", "ase", "numpy", "scipy", "scikit-learn")
@@ -76,7 +77,7 @@ class Data:
 
     def __init__(self, frames):
         self.frames = frames
-        self.energies = read_target(frames, "energy")
+        self.energies = Task.from_frames(frames, "energy").values
         self.forces = read_forces(frames)
 
     @classmethod

@@ -340,7 +340,7 @@ def test_errors_are_one_line(files, capsys):
     for arguments, message in [
         (
             ("fit", bare, *soap, "--target", "energy", *out),
-            "structure 0 has no target 'energy'; it has: gap",
+            "no structure has 'energy'; there are: gap",
         ),
         (("fit", bare, *soap, "--target", "gap", *out), "structure 3 has no target 'gap'"),
         (

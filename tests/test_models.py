@@ -15,7 +15,6 @@ from vicinal.models import (
     StructureModel,
     read_forces,
     read_stress,
-    read_target,
 )
 from vicinal.similarity import Gaussian, Laplacian, Polynomial, structure_kernel
 
@@ -472,24 +471,16 @@ def test_bad_potentials():
 # -- targets ------------------------------------------------------------------------------------
 
 
-def test_targets_are_read_from_wherever_they_are():
+def test_forces_and_stress_are_read_from_wherever_they_are():
     from ase.calculators.singlepoint import SinglePointCalculator
 
     atoms = Atoms("Cu", cell=[2, 2, 2], pbc=True)
-    atoms.info["gap"] = 1.5
     atoms.calc = SinglePointCalculator(
         atoms, energy=-3.0, forces=np.ones((1, 3)), stress=np.arange(6.0)
     )
-    other = Atoms("Cu", cell=[2, 2, 2], pbc=True, info={"gap": 2, "virial": 8 * np.eye(3)})
-    assert read_target([atoms, other], "gap").tolist() == [1.5, 2.0]
-    assert read_target([atoms], "energy").tolist() == [-3.0]
+    other = Atoms("Cu", cell=[2, 2, 2], pbc=True, info={"virial": 8 * np.eye(3)})
     pulls = read_forces([atoms, other])
     assert pulls[0].tolist() == [[1.0] * 3] and pulls[1] is None
     stress = read_stress([atoms, other, Atoms("H")])
     assert stress[0].tolist() == list(range(6))
     assert stress[1] == pytest.approx([-1, -1, -1, 0, 0, 0]) and stress[2] is None
-    with pytest.raises(ParameterError, match="structure 1 has no target 'energy'; .*gap, virial"):
-        read_target([atoms, other], "energy")
-    other.info["gap"] = "wide"
-    with pytest.raises(ParameterError, match="'gap' of structure 1 is not a number"):
-        read_target([atoms, other], "gap")

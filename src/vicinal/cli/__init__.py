@@ -1,4 +1,4 @@
-"""The command line: ``vicinal list``, ``show``, ``compute``, ``check`` and ``classify``.
+"""The command line: one file for each command, or for two that belong together.
 
 Whatever is wrong gives one line on stderr and exit status 2. Imports that take long wait until a
 command needs them.
@@ -17,8 +17,8 @@ from vicinal.cli.classify import classify
 from vicinal.cli.compare import compare
 from vicinal.cli.compute import compute
 from vicinal.cli.describe import Docstring, list_descriptors, show
+from vicinal.cli.models import fit, predict
 from vicinal.errors import VicinalError
-from vicinal.models.command import fit, predict
 
 __all__ = ["Docstring", "app", "main"]
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,17 @@ def console():
 def warn(message: str) -> None:
     """One line for people, beside the output."""
     print("vicinal: warning:", " ".join(message.split()), file=sys.stderr)
+
+
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """What the library warns of goes to people, a line each; others' warnings do not."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if "vicinal" in warning.filename and issubclass(warning.category, UserWarning):
+            warn(str(warning.message))
 
 
 def seen() -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vicinal.models.sparse_gp import SparseGP
     from vicinal.models.storage import load_model
     from vicinal.models.structure_model import StructureModel
-    from vicinal.models.targets import read_atom_target, read_forces, read_stress, read_target
+    from vicinal.models.targets import read_forces, read_stress
 
 # Imported when first asked for, as in the package itself: the command line lies in here too.
 _HOME = {
@@ -39,10 +39,8 @@ _HOME = {
     "Model": "base",
     "ModelCalculator": "calculator",
     "Prediction": "base",
-    "read_atom_target": "targets",
     "read_forces": "targets",
     "read_stress": "targets",
-    "read_target": "targets",
     "RidgeModel": "ridge",
     "SparseGP": "sparse_gp",
     "StructureModel": "structure_model",
@@ -58,10 +56,8 @@ __all__ = [
     "Model",
     "ModelCalculator",
     "Prediction",
-    "read_atom_target",
     "read_forces",
     "read_stress",
-    "read_target",
     "RidgeModel",
     "SparseGP",
     "StructureModel",

@@ -1,4 +1,4 @@
-"""Targets as they are in files: ``frame.info``, ``frame.arrays``, and results of calculators."""
+"""Forces and stress as they are in files: arrays, info, and results of calculators."""
 
 from __future__ import annotations
 
@@ -9,61 +9,6 @@ from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from vicinal.errors import ParameterError
-
-
-def read_target(frames: Sequence[Atoms], name: str) -> np.ndarray:
-    """The number called ``name`` of each structure: of ``info``, or else of its calculator.
-
-    ASE's reader of extended XYZ hands energy, forces and stress to a calculator.
-
-    Returns
-    -------
-    (n_structures,) array
-
-    Raises
-    ------
-    ParameterError
-        Structures without it, naming the first and what there is instead; or it is no number.
-    """
-    values = []
-    for s, frame in enumerate(frames):
-        found = frame.info.get(name, _results(frame).get(name))
-        if found is None:
-            raise ParameterError(
-                f"structure {s} has no target {name!r}; it has: {_there_is(frame)}"
-            )
-        try:
-            values.append(float(found))
-        except (TypeError, ValueError):
-            raise ParameterError(f"target {name!r} of structure {s} is not a number") from None
-    return np.array(values)
-
-
-def is_of_atoms(frames: Sequence[Atoms], name: str) -> bool:
-    """Does the first structure have a number called ``name`` for each atom?"""
-    found = [_of_atoms(frame, name) for frame in frames[:1]]
-    return bool(found) and name not in frames[0].info and np.shape(found[0]) == (len(frames[0]),)
-
-
-def read_atom_target(frames: Sequence[Atoms], name: str) -> np.ndarray:
-    """The numbers called ``name`` of all atoms: of ``arrays``, or else of the calculator.
-
-    Returns
-    -------
-    (n_atoms,) array, one structure after the other
-
-    Raises
-    ------
-    ParameterError
-        A structure without them.
-    """
-    values = []
-    for s, frame in enumerate(frames):
-        found = np.asarray(_of_atoms(frame, name))
-        if found.shape != (len(frame),) or not np.can_cast(found.dtype, float):
-            raise ParameterError(f"structure {s} has no number {name!r} for each atom")
-        values.append(found.astype(float))
-    return np.concatenate(values)
 
 
 def read_forces(frames: Sequence[Atoms], name: str = "forces") -> list[np.ndarray | None]:
@@ -98,8 +43,3 @@ def _of_atoms(frame: Atoms, name: str):
 
 def _results(frame: Atoms) -> dict:
     return getattr(frame.calc, "results", None) or {}
-
-
-def _there_is(frame: Atoms) -> str:
-    names = sorted({*frame.info, *_results(frame), *frame.arrays} - {"numbers", "positions"})
-    return ", ".join(map(str, names)) or "nothing but atoms"

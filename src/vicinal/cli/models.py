@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
 from io import StringIO
 from pathlib import Path
@@ -11,21 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from vicinal.cli import options
 from vicinal.errors import FileError, ParameterError, VicinalError
 
 #: Structures that are predicted and written together.
 CHUNK_ATOMS = 2_000
 
-StructureFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="FILE",
-        help="Structures: anything that ASE reads, also .gz, .bz2 and .xz; or dataset:NAME.",
-    ),
-]
-Index = Annotated[
-    str, typer.Option(help="Structures of the file, as Python slices: 7, :100, -10:, ::5.")
-]
+StructureFile = Annotated[str, typer.Argument(metavar="FILE", help=options.FILE)]
 
 
 def fit(
@@ -33,13 +23,15 @@ def fit(
     descriptor: Annotated[
         str, typer.Option("--descriptor", "-d", help="Name, as `vicinal list` shows it.")
     ],
-    target: Annotated[
-        str,
-        typer.Option(help="What to learn: a name in info or arrays of structures, or of results."),
-    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="MODEL", help="Where the model goes.")
     ],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="What is learned: a number in info, or a column of arrays; guessed if only one."
+        ),
+    ] = None,
     model: Annotated[
         str,
         typer.Option(
@@ -48,16 +40,8 @@ def fit(
             "potential (SNAP); sparse Gaussian process (GAP).",
         ),
     ] = "kernel",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A parameter of the descriptor; may be repeated."
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="The descriptor's parameters from a .toml or .json file."),
-    ] = None,
+    settings: options.Settings = None,
+    config: options.Config = None,
     model_settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,59 +66,57 @@ def fit(
     unit: Annotated[
         str | None, typer.Option(help="Of the target; eV for a target called energy.")
     ] = None,
-    index: Index = ":",
+    missing: Annotated[
+        str, typer.Option(metavar="error|drop", help="Structures without the target.")
+    ] = "error",
+    index: options.Index = ":",
 ) -> None:
     """Fit a model to the structures of a file, and save it."""
-    from vicinal import cli
+    from vicinal.compare.data import Task
     from vicinal.descriptors import registry
-    from vicinal.models.targets import (
-        is_of_atoms,
-        read_atom_target,
-        read_forces,
-        read_stress,
-        read_target,
-    )
 
     begin = time.perf_counter()
-    parameters = cli._read_config(config, descriptor) if config else {}
-    parameters |= dict(cli._setting(text) for text in settings or ())
-    options = dict(cli._setting(text) for text in model_settings or ())
+    parameters = options.parameters(descriptor, settings, config)
+    chosen = dict(options.setting(text) for text in model_settings or ())
     if kernel:
-        options["kernel"] = _kernel(kernel, cli._setting)
-    unit = unit if unit is not None else "eV" if target == "energy" else ""
-    frames = _read(file, index)
-    of_atoms = is_of_atoms(frames, target)
-    if of_atoms:
-        if model != "kernel":
-            raise ParameterError(f"{target} is a property of atoms: this needs --model kernel")
-        options.setdefault("how", "atoms")
-    try:
-        made = _model_class(model)(
-            registry.make(descriptor, **parameters), target=target, unit=unit, **options
-        )
-    except VicinalError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"the parameters make no sense: {error}") from None
-    try:
-        y = (read_atom_target if of_atoms else read_target)(frames, target)
-        labels = {}
-        if forces:
-            if model not in ("linear", "sparse-gp"):
-                raise ParameterError(f"--forces is for linear and sparse-gp, not for {model}")
-            labels = {"forces": read_forces(frames), "stress": read_stress(frames)}
-            if all(one is None for one in labels["forces"]):
-                raise ParameterError("no structure has forces")
-        made.fit(frames, y, **labels)
-    except VicinalError as error:
-        raise type(error)(f"{file}: {error}") from None
-    made.save(output)
+        chosen["kernel"] = _kernel(kernel)
+    if forces and model not in ("linear", "sparse-gp"):
+        raise ParameterError(f"--forces is for linear and sparse-gp, not for {model}")
+    with options.warnings_shown(), options.interruptible():
+        task = Task.read(file, target, index=index, unit=unit, missing=missing)
+        if task.kind == "forces":
+            raise ParameterError("forces are learned with an energy: --target energy --forces")
+        if task.kind == "atom" and model != "kernel":
+            raise ParameterError(f"{task.name} is a property of atoms: this needs --model kernel")
+        if model == "kernel":
+            how = "sum" if task.extensive else "average"
+            chosen.setdefault("how", "atoms" if task.kind == "atom" else how)
+        unit = task.unit or ("eV" if task.name == "energy" else "")
+        with options.sensible():
+            described = registry.make(descriptor, **parameters)
+            made = _model_class(model)(described, target=task.name, unit=unit, **chosen)
+        labels = _labels(task) if forces else {}
+        try:
+            made.fit(task.frames, task.values, **labels)
+        except VicinalError as error:
+            raise type(error)(f"{file}: {error}") from None
+        made.save(output)
     loo = getattr(made, "loo_rmse_", None)
     errors = f"; leave-one-out RMSE {loo:.4g} {unit}".rstrip() if loo is not None else ""
     print(
-        f"{output}: {type(made).__name__} of {target} from {len(frames)} structures{errors}; "
-        f"{time.perf_counter() - begin:.1f} s"
+        f"{output}: {type(made).__name__} of {task.name} from {task.n_structures} structures"
+        f"{errors}; {time.perf_counter() - begin:.1f} s"
     )
+
+
+def _labels(task) -> dict[str, list]:
+    """Forces and stress of each structure, None where it has none."""
+    from vicinal.models import read_forces, read_stress
+
+    labels = {"forces": read_forces(task.frames), "stress": read_stress(task.frames)}
+    if all(one is None for one in labels["forces"]):
+        raise ParameterError("no structure has forces")
+    return labels
 
 
 def predict(
@@ -144,7 +126,7 @@ def predict(
         Path,
         typer.Option("--output", "-o", metavar="OUT", help="Extended XYZ with the predictions."),
     ],
-    index: Index = ":",
+    index: options.Index = ":",
 ) -> None:
     """Predict the target of all structures of a file.
 
@@ -159,13 +141,12 @@ def predict(
     from vicinal.models.storage import load_model
 
     begin = time.perf_counter()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing half-written stays
     fitted = load_model(model)
     frames = _read(file, index)
     # Forces of a property that is no energy mean little.
     forces = fitted.has_forces and fitted.unit == "eV"
     predictions = []
-    with atomic_file(output) as out:
+    with options.interruptible(), atomic_file(output) as out:
         for numbers, part in chunks(frames, CHUNK_ATOMS):
             try:
                 with numbered(numbers):
@@ -195,14 +176,14 @@ def _model_class(name: str):
     return getattr(models, classes[name])
 
 
-def _kernel(text: str, setting) -> Any:
+def _kernel(text: str) -> Any:
     """``gaussian`` (tuned), or a kernel with its parameters."""
     from vicinal.similarity import make_kernel
 
     name, *parameters = text.split(",")
     if not parameters and name in ("gaussian", "laplacian"):
         return name
-    return make_kernel(name, **dict(setting(one) for one in parameters))
+    return make_kernel(name, **dict(options.setting(one) for one in parameters))
 
 
 def _read(file: str, index: str) -> list:
@@ -239,14 +220,15 @@ def _written(fitted, frames, found) -> str:
 
 
 def _errors(frames, fitted, predictions) -> str:
-    import numpy as np
-
-    from vicinal.models.targets import read_atom_target, read_target
+    """Errors of the predictions, where all structures have the target."""
+    from vicinal.compare.data import Task
+    from vicinal.compare.metrics import mae, rmse
 
     try:
-        known = (read_atom_target if fitted.per_atom else read_target)(frames, fitted.target)
-    except ParameterError:
+        known = Task.from_frames(frames, fitted.target).values
+    except VicinalError:
         return ""
-    mae = np.abs(predictions - known).mean()
-    rmse = np.sqrt(np.mean((predictions - known) ** 2))
-    return f"; MAE {mae:.4g}, RMSE {rmse:.4g} {fitted.unit}".rstrip()
+    if known.shape != predictions.shape:
+        return ""
+    found = f"MAE {mae(known, predictions):.4g}, RMSE {rmse(known, predictions):.4g}"
+    return f"; {found} {fitted.unit}".rstrip()
