@@ -342,7 +342,7 @@ def test_errors_are_one_line(files, capsys):
             ("fit", bare, *soap, "--target", "energy", *out),
             "no structure has 'energy'; there are: gap",
         ),
-        (("fit", bare, *soap, "--target", "gap", *out), "structure 3 has no target 'gap'"),
+        (("fit", bare, *soap, "--target", "gap", *out), "gap is missing in structure 3 of 8"),
         (
             (
                 "fit",
