@@ -7,7 +7,7 @@ J. Phys. Chem. A 124, 731 (2020). Writes results/zuo.md and results/zuo.json: er
 sets beside those of the published potentials, times of training and of testing. It takes some ten
 minutes on one thread. --search instead tries the settings of GRID: four fifths of the training
 structures against the fifth, both errors (MAE and RMSE of energies, of forces) and their score. The
-test set has no part in the choice.
+choice among them does not see the test set; test errors were looked at when the grid was made.
 """
 
 import argparse
