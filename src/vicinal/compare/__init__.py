@@ -18,6 +18,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ase import Atoms
@@ -27,11 +28,33 @@ from vicinal.compare.data import Task
 from vicinal.compare.entrants import Entrant, entrant
 from vicinal.compare.outcome import Outcome
 from vicinal.compare.protocol import Plan, Result, run
-from vicinal.compare.splits import outer_splits
+from vicinal.compare.splits import (
+    Split,
+    SplitError,
+    inner_splits,
+    leave_one_group_out,
+    outer_splits,
+)
+from vicinal.compare.targets import TargetError
 from vicinal.descriptors.base import Descriptor
-from vicinal.errors import ParameterError
+from vicinal.errors import FileError, ParameterError, VicinalError
 
-__all__ = ["DESCRIPTORS", "Entrant", "Outcome", "Plan", "Result", "Task", "compare", "entrant"]
+__all__ = [
+    "DESCRIPTORS",
+    "Entrant",
+    "Outcome",
+    "Plan",
+    "Result",
+    "Split",
+    "SplitError",
+    "TargetError",
+    "Task",
+    "compare",
+    "entrant",
+    "inner_splits",
+    "leave_one_group_out",
+    "outer_splits",
+]
 
 #: Who takes part where nobody is named: one of each kind. Those that cannot treat the data are
 #: left out, with the reason.
@@ -96,16 +119,23 @@ def compare(
     Raises
     ------
     VicinalError
-        The target, the splits or the descriptors make no sense.
+        The target, the splits or the descriptors make no sense; no descriptor gave a result; the
+        folder cannot be written to, or holds a comparison of other data or settings.
     """
     task = frames if isinstance(frames, Task) else _task(frames, target, options)
     if task.kind == "forces":
         raise ParameterError("forces cannot be compared: choose an energy, or vicinal fit --forces")
+    for name, value in (("trials", trials), ("limit", limit)):
+        if not isinstance(value, int) or value < 1:
+            raise ParameterError(f"{name} must be a positive integer, not {value!r}")
+    if budget is not None and not budget > 0:
+        raise ParameterError(f"budget must be positive, not {budget!r}")
+    n_jobs = _engine.threads(n_jobs)
     chosen = [entrant(one) for one in (DESCRIPTORS if descriptors is None else descriptors)]
     names = [one.name for one in chosen]
-    if len(set(names)) < len(names):
-        raise ParameterError(f"descriptors are named twice: {', '.join(names)}")
-    skipped = {one.name: one.refusal(task.frames) for one in chosen}
+    if not names or len(set(names)) < len(names):
+        raise ParameterError(f"descriptors must be given, each once, not: {', '.join(names)}")
+    skipped = {one.name: one.refusal(task) for one in chosen}
     skipped = {name: reason for name, reason in skipped.items() if reason is not None}
     able = tuple(one for one in chosen if one.name not in skipped)
     if not able:
@@ -113,17 +143,27 @@ def compare(
         raise ParameterError(f"no descriptor can treat the data ({reasons})")
     splits = outer_splits(task, sizes=sizes, test_size=n_test, repeats=repeats, seed=seed)
     plan = Plan(task, able, tuple(splits), trials, limit, seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        where = Path(scratch if folder is None else folder)
-        where.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as where:
         results = run(
             plan,
-            where / "comparison.sqlite",
-            n_jobs=_engine.threads(n_jobs),
+            _made(Path(where)) / "comparison.sqlite",
+            n_jobs=n_jobs,
             budget=math.inf if budget is None else budget,
             progress=progress,
         )
-    return Outcome(plan, results, skipped)
+    outcome = Outcome(plan, results, skipped)
+    if outcome.complete and not outcome.ranking:
+        reasons = "; ".join(sorted({f"{r.entrant}: {r.failed}" for r in results}))
+        raise VicinalError(f"no descriptor gave a result ({reasons})")
+    return outcome
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made ({error.strerror})") from None
+    return folder
 
 
 def _task(frames, target, options) -> Task:

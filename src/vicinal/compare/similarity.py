@@ -13,6 +13,7 @@ import numpy as np
 from vicinal.compare.data import Task
 from vicinal.descriptors.base import Descriptor
 from vicinal.features import Features
+from vicinal.models.base import numbered
 from vicinal.models.baseline import Baseline
 from vicinal.similarity import make_kernel, structure_kernel
 from vicinal.similarity.structures import structure_diagonal
@@ -42,10 +43,12 @@ class Rows:
 
 
 def describe(descriptor: Descriptor, task: Task, chosen: np.ndarray) -> Rows:
-    """Rows of some structures of a task."""
+    """Rows of some structures of a task; one thread, since jobs run beside each other."""
+    descriptor.set_params(n_threads=1)
     frames = [task.frames[s] for s in chosen]
     start = time.perf_counter()
-    features = descriptor.compute(frames)
+    with numbered(task.index[chosen]):
+        features = descriptor.compute(frames)
     return Rows(features, pooling(task), time.perf_counter() - start)
 
 
@@ -67,6 +70,13 @@ def baseline(task: Task, train: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     model = Baseline(extensive=task.extensive or task.kind != "structure")
     model.fit(_owners(task, train), task.values[task.rows(train)])
     return model.predict(_owners(task, chosen))
+
+
+def judged(task: Task, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """The test structures all of whose elements occur in training: of others no model can know
+    anything, and a few of them would hide all differences between descriptors."""
+    lacking = (task.counts[train] == 0).all(axis=0)
+    return test[(task.counts[test][:, lacking] == 0).all(axis=1)]
 
 
 def _owners(task: Task, chosen: np.ndarray) -> list[np.ndarray]:
@@ -95,11 +105,11 @@ def spread(rows: Rows, kernel: str) -> float:
 
 
 def similarity(a: Rows, b: Rows | None, kernel: str, length_scale: float) -> np.ndarray:
-    """Kernel matrix between the targets of two sets of rows (of one with itself)."""
+    """Kernel matrix between the targets of two sets of rows (of one with itself); one thread."""
     k = make_kernel(kernel, length_scale=length_scale)
     if a.of_atoms and a.pooling is not None:
         other = None if b is None else b.features
-        return structure_kernel(a.features, other, kernel=k, how=a.pooling)
+        return structure_kernel(a.features, other, kernel=k, how=a.pooling, n_threads=1)
     b = a if b is None else b
     K = k(_dense(a), _dense(b))
     if a.of_atoms:
@@ -111,7 +121,7 @@ def self_similarity(a: Rows, kernel: str, length_scale: float) -> np.ndarray:
     """The diagonal of the kernel matrix."""
     k = make_kernel(kernel, length_scale=length_scale)
     if a.of_atoms and a.pooling is not None:
-        return structure_diagonal(a.features, kernel=k, how=a.pooling)
+        return structure_diagonal(a.features, kernel=k, how=a.pooling, n_threads=1)
     return k.diagonal(_dense(a))
 
 
