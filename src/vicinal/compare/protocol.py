@@ -14,8 +14,11 @@ import json
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,18 +26,20 @@ from typing import Any
 
 import numpy as np
 
+import vicinal
 from vicinal.compare.data import Task
 from vicinal.compare.entrants import Entrant
 from vicinal.compare.similarity import (
     baseline,
     describe,
+    judged,
     residuals,
     self_similarity,
     similarity,
 )
 from vicinal.compare.splits import Split
-from vicinal.compare.tuning import Settings, open_study, tune
-from vicinal.errors import ParameterError, VicinalError
+from vicinal.compare.tuning import Settings, load_optuna, open_storage, open_study, tune
+from vicinal.errors import FileError, ParameterError, VicinalError
 from vicinal.models.kernel_ridge import KernelRidge
 
 #: Name of the study that says what a file of results is of.
@@ -77,12 +82,14 @@ class Plan:
             for array in (frame.numbers, frame.positions, frame.cell.array, frame.pbc):
                 digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(np.ascontiguousarray(self.task.values).tobytes())
+        kind = self.task.kind, self.task.extensive
         for split in self.splits:
             digest.update(split.test.tobytes())
             for size in sorted(split.train):
                 digest.update(split.train[size].tobytes())
-        names = [entrant.name for entrant in self.entrants]
-        digest.update(json.dumps([names, self.trials, self.limit, self.seed]).encode())
+        entrants = [(entrant.name, entrant.signature()) for entrant in self.entrants]
+        rest = [kind, entrants, self.trials, self.limit, self.seed, vicinal.__version__]
+        digest.update(json.dumps(rest).encode())
         return digest.hexdigest()
 
 
@@ -155,29 +162,41 @@ def run(
     ------
     ParameterError
         The file is of another plan.
+    FileError
+        The file cannot be read or written.
+    VicinalError
+        A process was ended from outside.
     """
     storage = Path(storage)
     jobs = list(plan.jobs())
-    _claim(plan, storage)
-    done = {key: result for key, result in _stored(storage).items()}
-    waiting = [job for job in jobs if job.name not in done]
-    end = time.perf_counter() + budget
     report = progress or (lambda *_: None)
-    report(len(jobs) - len(waiting), len(jobs), "")
-    try:
-        for result, job in _work(plan, waiting, storage, n_jobs, end):
-            done[job.name] = result
-            report(len(done), len(jobs), job.name)
-    except KeyboardInterrupt:
-        pass  # what is finished counts
+    with _readable(storage):
+        _claim(plan, storage)
+        done = _stored(storage)
+        waiting = [job for job in jobs if job.name not in done]
+        end = time.perf_counter() + budget
+        try:
+            report(len(jobs) - len(waiting), len(jobs), "")
+            with closing(_work(plan, waiting, storage, n_jobs, end)) as work:
+                for result, job in work:
+                    done[job.name] = result
+                    report(len(done), len(jobs), job.name)
+        except KeyboardInterrupt:
+            pass  # what is finished counts
+        except BrokenProcessPool:
+            raise VicinalError(
+                f"a process ended all of a sudden, perhaps for lack of memory: {len(done)} of "
+                f"{len(jobs)} results are kept in {storage}; the same again, with fewer processes, "
+                "goes on from there"
+            ) from None
     return [done[job.name] for job in jobs if job.name in done]
 
 
 def _work(plan: Plan, waiting: Sequence[Job], storage: Path, n_jobs: int, end: float):
     """Results as they come. Each job gets its share of the time that is left."""
 
-    def share(left: int) -> float:
-        return max(0.0, end - time.perf_counter()) * n_jobs / max(left, 1)
+    def share(unfinished: int) -> float:
+        return max(0.0, end - time.perf_counter()) * min(1.0, n_jobs / unfinished)
 
     if n_jobs == 1:
         for k, job in enumerate(waiting):
@@ -186,12 +205,12 @@ def _work(plan: Plan, waiting: Sequence[Job], storage: Path, n_jobs: int, end: f
     # Spawned, not forked: the threads of a BLAS do not survive a fork.
     pool = ProcessPoolExecutor(n_jobs, get_context("spawn"), _begin_worker, (plan,))
     running: dict[Future, Job] = {}
-    left = list(waiting)
+    left = deque(waiting)
     try:
         while left or running:
             while left and len(running) < n_jobs:
-                job = left.pop(0)
-                seconds = share(len(left) + 1)
+                seconds = share(len(left) + len(running))
+                job = left.popleft()
                 running[pool.submit(_worker_job, job, storage, seconds)] = job
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield future.result(), running.pop(future)
@@ -223,7 +242,7 @@ def _run_job(plan: Plan, job: Job, storage: Path, seconds: float) -> Result:
     """One thread: a job is timed, and jobs run beside each other."""
     from threadpoolctl import threadpool_limits
 
-    study = open_study(storage, job.name, seed=plan.seed + job.repeat)
+    study = open_study(storage, job.name)
     start = time.perf_counter()
     with threadpool_limits(1):
         try:
@@ -235,11 +254,13 @@ def _run_job(plan: Plan, job: Job, storage: Path, seconds: float) -> Result:
                 trials=plan.trials,
                 seconds=seconds,
                 limit=plan.limit,
+                seed=plan.seed + job.repeat,
                 study=study,
             )
             result = evaluate(plan.task, job, settings, train, plan.splits[job.repeat].test)
-        except VicinalError as error:
-            result = Result(job.entrant.name, job.repeat, job.size, failed=str(error))
+        except (VicinalError, MemoryError, np.linalg.LinAlgError) as error:
+            why = str(error) or type(error).__name__
+            result = Result(job.entrant.name, job.repeat, job.size, failed=why)
     result.seconds = time.perf_counter() - start
     study.set_user_attr("result", vars(result))
     return result
@@ -249,7 +270,10 @@ def evaluate(
     task: Task, job: Job, settings: Settings, train: np.ndarray, test: np.ndarray
 ) -> Result:
     """Fit on the training structures, predict the test structures, and time both."""
-    descriptor = job.entrant.make(**settings.choices).set_params(n_threads=1)
+    test = judged(task, train, test)
+    if len(test) == 0:
+        raise VicinalError("each test structure holds an element that no training structure has")
+    descriptor = job.entrant.make(**settings.choices)
     descriptor.fit(task.frames)  # species and sizes: the same rows for training and test
     learned = describe(descriptor, task, train)
     asked = describe(descriptor, task, test)
@@ -257,11 +281,12 @@ def evaluate(
     across = similarity(asked, learned, job.entrant.kernel, settings.length_scale)
     kernel_us = 1e6 * (time.perf_counter() - start) / across.size
     K = similarity(learned, None, job.entrant.kernel, settings.length_scale)
-    model = KernelRidge(noise=settings.noise * np.mean(np.diag(K)))
-    model.fit(K, residuals(task, train, train))
+    y = residuals(task, train, train)
+    model = _fitted(K, y, settings.noise * np.mean(np.diag(K)))
     diagonal = self_similarity(asked, job.entrant.kernel, settings.length_scale)
     predicted, std = model.predict(across, diagonal)
     std = model.scale * np.sqrt(std**2 + model.noise)  # of a new measurement, noise included
+    smallest = np.finfo(float).eps * np.abs(task.values[task.rows(train)]).max()
     n_atoms = sum(len(task.frames[s]) for s in (*train, *test))
     return Result(
         job.entrant.name,
@@ -270,14 +295,39 @@ def evaluate(
         settings.to_dict(),
         task.rows(test).tolist(),
         (predicted + baseline(task, train, test)).tolist(),
-        std.tolist(),
+        np.maximum(std, smallest).tolist(),  # nothing is known better than to rounding errors
         learned.features.shape[1],
         1e6 * (learned.seconds + asked.seconds) / n_atoms,
         kernel_us,
     )
 
 
+def _fitted(K: np.ndarray, y: np.ndarray, noise: float) -> KernelRidge:
+    """The regression; with more noise where the rounding errors of a large kernel outweigh it."""
+    while True:
+        try:
+            return KernelRidge(noise=noise).fit(K, y)
+        except ParameterError:
+            if noise >= np.trace(K):
+                raise
+            noise *= 4
+
+
 # -- the file -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _readable(storage: Path):
+    """What Optuna and SQLAlchemy say about a file, as an error of ours."""
+    OptunaError = load_optuna().exceptions.OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError) as error:
+        # The cause says what is wrong (the disk is full, not a database), the rest quotes SQL.
+        cause = getattr(error.__cause__ or error, "orig", None) or error
+        raise FileError(f"{storage}: cannot be read or written ({cause})") from None
 
 
 def _claim(plan: Plan, storage: Path) -> None:
@@ -294,8 +344,6 @@ def _claim(plan: Plan, storage: Path) -> None:
 
 def _stored(storage: Path) -> dict[str, Result]:
     """Finished jobs of a file, by name."""
-    from vicinal.compare.tuning import open_storage
-
     studies = open_storage(storage).get_all_studies()
     return {
         study.study_name: Result(**study.user_attrs["result"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from scipy.optimize import minimize_scalar
 from vicinal.compare.data import Task
 from vicinal.compare.entrants import Entrant
 from vicinal.compare.similarity import Rows, describe, residuals, similarity, spread
+from vicinal.compare.splits import draw, stratified_order
 from vicinal.errors import MissingExtraError, VicinalError
 from vicinal.models.kernel_ridge import loo_for_noises
 
@@ -31,6 +32,8 @@ LENGTH_SCALES = tuple(range(-4, 8))
 NOISES = 2.0 ** np.arange(-44, 1)
 #: Steps of the local refinement of the length scale.
 REFINEMENT = 8
+#: Atoms with a target that are tuned on at most: a step costs the cube of their number.
+ATOMS = 1_000
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ class Settings:
     length_scale : float, in units of the features
     noise : float, variance relative to the mean of the kernel's diagonal
     error : float, leave-one-out RMSE on the structures tuned on, in units of the target
+    steps : int, made by the search
     """
 
     choices: dict[str, Any]
     length_scale: float
     noise: float
     error: float
+    steps: int
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,7 +69,6 @@ def tune(
     limit: int = 400,
     seed: int = 0,
     study=None,
-    progress: Callable[[], None] | None = None,
 ) -> Settings:
     """Tune an entrant on training structures.
 
@@ -74,7 +78,7 @@ def tune(
     train : indices of the structures that may be seen
     trials : steps of the search; those that ``study`` holds already count
     seconds : no step is begun after this time (one is always made)
-    limit : structures tuned on, the first of ``train``
+    limit : structures tuned on at most: see :func:`sample`
     seed : of the search
     study : optuna.Study, optional; in memory by default
 
@@ -83,69 +87,92 @@ def tune(
     VicinalError
         Every step failed; the message is that of the last.
     """
-    optuna = _optuna()
-    part = train[:limit]
+    optuna = load_optuna()
+    part = sample(task, train, limit, seed)
     if study is None:
-        study = open_study(seed=seed)
+        study = open_study()
     end = time.perf_counter() + seconds
-    last: VicinalError | None = None
-    done = sum(trial.state.is_finished() for trial in study.trials)
-    if not study.trials:  # where there is no time for more, this should make sense
-        study.enqueue_trial(_usual(entrant))
-    for step in range(done, trials):
-        if step > done and time.perf_counter() > end:
+    finished, problems = _history(study)
+    for step in range(len(finished) + len(problems), trials):
+        if finished and time.perf_counter() > end:
             break
+        # One for each step: a search that was interrupted goes on as if it had not been.
+        study.sampler = _sampler(seed, step)
+        if step == 0 and not study.get_trials(states=[optuna.trial.TrialState.WAITING]):
+            study.enqueue_trial(_usual(entrant))  # if there is no time for more, this makes sense
         trial = study.ask()
         choices = _suggest(trial, entrant)
         exponent = LENGTH_SCALES[trial.suggest_int("length_scale", 0, len(LENGTH_SCALES) - 1)]
         try:
             described = describe(entrant.make(**choices), task, part)
             scale = spread(described, entrant.kernel) * 2.0**exponent
-            noise, error = _best_noise(task, part, described, entrant.kernel, scale)
+            _, error = _best_noise(task, part, described, entrant.kernel, scale)
         except VicinalError as problem:
-            last = problem
+            trial.set_user_attr("problem", str(problem))
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             trial.set_user_attr("scale", scale)
             study.tell(trial, error)
-        if progress is not None:
-            progress()
-    finished = [trial for trial in study.trials if trial.value is not None]
+        finished, problems = _history(study)
     if not finished:
-        raise last or VicinalError("tuning has made no step")
+        raise VicinalError(problems[-1])
     best = min(finished, key=lambda trial: trial.value)
     choices = {name: values[best.params[name]] for name, values in entrant.space.items()}
     described = describe(entrant.make(**choices), task, part)
-    scale, noise, error = _refine(task, part, described, entrant.kernel, best.user_attrs["scale"])
-    return Settings(choices, scale, noise, error)
+    steps = REFINEMENT if time.perf_counter() < end else 0
+    scale = best.user_attrs["scale"]
+    scale, noise, error = _refine(task, part, described, entrant.kernel, scale, steps)
+    return Settings(choices, scale, noise, error, len(finished) + len(problems))
 
 
-def open_study(storage=None, name: str | None = None, seed: int = 0):
-    """A study of Optuna, in an SQLite file (made where there is none) or in memory."""
-    optuna = _optuna()
+def sample(task: Task, train: np.ndarray, limit: int, seed: int = 0) -> np.ndarray:
+    """Training structures to tune on: ``limit`` of them at most, with the distribution of all, and
+    where atoms have the target no more than hold :data:`ATOMS`, as the kernel is between atoms."""
+    if task.kind != "structure":
+        limit = min(limit, max(2, int(ATOMS / np.mean(task.n_atoms[train]))))
+    if len(train) <= limit:
+        return train
+    rng = np.random.default_rng(seed)
+    return np.sort(draw(train[stratified_order(task.counts[train], rng)], limit, rng))
+
+
+def _history(study) -> tuple[list, list[str]]:
+    """Steps with a result, and what went wrong in the others; interrupted ones do not count."""
+    trials = study.get_trials(deepcopy=False)
+    problems = [trial.user_attrs["problem"] for trial in trials if "problem" in trial.user_attrs]
+    return [trial for trial in trials if trial.value is not None], problems
+
+
+def _sampler(seed: int, step: int):
+    optuna = load_optuna()
+    (own,) = np.random.SeedSequence((seed, step)).generate_state(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=int(own), multivariate=True, n_startup_trials=8)
+
+
+def open_study(storage=None, name: str | None = None):
+    """A study of Optuna in an :func:`open_storage`, made where there is none, or in memory."""
+    optuna = load_optuna()
     return optuna.create_study(
         storage=None if storage is None else open_storage(storage),
         study_name=name,
-        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8),
         load_if_exists=True,
     )
 
 
 def open_storage(path: str | os.PathLike):
     """Optuna's storage in an SQLite file; other processes that write are waited for."""
-    optuna = _optuna()
+    optuna = load_optuna()
     url = f"sqlite:///{os.path.abspath(path)}"
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
 def _usual(entrant: Entrant) -> dict[str, int]:
-    """Places of the class's own defaults in the grids, or else of their middles."""
-    defaults = entrant.cls().get_params(deep=False)
-    places = {"length_scale": LENGTH_SCALES.index(1)}
-    for name, values in entrant.space.items():
-        default = defaults.get(name)
-        places[name] = values.index(default) if default in values else len(values) // 2
-    return places
+    """Places of the usual choices in the grids."""
+    usual = entrant.usual()
+    places = {name: values.index(usual[name]) for name, values in entrant.space.items()}
+    return {**places, "length_scale": LENGTH_SCALES.index(1)}
 
 
 def _suggest(trial, entrant: Entrant) -> dict[str, Any]:
@@ -167,7 +194,7 @@ def _best_noise(task: Task, part, described: Rows, kernel: str, scale: float, no
     return float(noises[best]), float(errors[best])
 
 
-def _refine(task: Task, part, described: Rows, kernel: str, scale: float):
+def _refine(task: Task, part, described: Rows, kernel: str, scale: float, steps: int):
     """Length scale and noise between the points of their grids."""
     fine = np.exp2(np.arange(-44, 0.1, 0.5))
     seen: dict[float, tuple[float, float]] = {}
@@ -178,17 +205,18 @@ def _refine(task: Task, part, described: Rows, kernel: str, scale: float):
 
     center = math.log2(scale)
     error(center)
-    minimize_scalar(
-        error,
-        bounds=(center - 1, center + 1),
-        method="bounded",
-        options={"maxiter": REFINEMENT, "xatol": 0.05},
-    )
+    if steps:
+        minimize_scalar(
+            error,
+            bounds=(center - 1, center + 1),
+            method="bounded",
+            options={"maxiter": steps, "xatol": 0.05},
+        )
     best = min(seen, key=lambda log_scale: seen[log_scale][1])
     return 2.0**best, *seen[best]
 
 
-def _optuna():
+def load_optuna():
     try:
         import optuna
     except ImportError:
