@@ -17,7 +17,7 @@ from vicinal.errors import FileError, ParameterError
 DEMONSTRATION = "dataset:qm7-subset"
 DEMONSTRATION_TARGET = "atomization_energy"
 DEMONSTRATION_REPEATS = 3
-DEMONSTRATION_SECONDS = 120.0
+DEMONSTRATION_MINUTES = 2.0
 
 
 def compare(
@@ -78,13 +78,12 @@ def compare(
 
     if file is None:
         file, target = DEMONSTRATION, target or DEMONSTRATION_TARGET
-        repeats = repeats or DEMONSTRATION_REPEATS
-        budget = budget or DEMONSTRATION_SECONDS / 60
+        repeats = DEMONSTRATION_REPEATS if repeats is None else repeats
+        budget = DEMONSTRATION_MINUTES if budget is None else budget
     if output.exists() and not output.is_dir():
         raise FileError(f"{output}: is not a folder")
     names = None if descriptors is None else _between_commas(descriptors)
-    with warnings.catch_warnings(record=True) as caught, options.interruptible():
-        warnings.simplefilter("always")
+    with _warnings_as_lines(), options.interruptible():
         task = library.Task.read(
             file,
             target,
@@ -100,7 +99,7 @@ def compare(
                 descriptors=names,
                 sizes=None if sizes is None else _numbers(sizes),
                 n_test=n_test,
-                repeats=repeats or 10,
+                repeats=10 if repeats is None else repeats,
                 trials=trials,
                 limit=limit,
                 budget=None if budget is None else 60 * budget,
@@ -109,14 +108,23 @@ def compare(
                 seed=seed,
                 progress=progress,
             )
-        for warning in caught:
-            if issubclass(warning.category, UserWarning):
-                options.warn(str(warning.message))
         _show(outcome)
-        checked = _check(outcome, task) if criteria and outcome.complete else None
-        print("written:", ", ".join(outcome.save(output, checked)))
+        written = outcome.save(output)
+        if criteria and outcome.complete:  # again, with more: whatever happens, there is a report
+            written = outcome.save(output, _check(outcome, task))
+        print("written:", ", ".join(written))
     if not outcome.complete:
         raise typer.Exit(130)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Warnings for people, of duplicates say, as soon as there is one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_: options.warn(str(message))
+        yield
 
 
 def _between_commas(text: str) -> list[str]:

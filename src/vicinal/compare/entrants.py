@@ -35,7 +35,7 @@ class Entrant:
     fixed : dict, parameters that are fixed, whatever the choices say
     space : dict, candidates of each choice that is left, in order of size where they have one
     kernel : ``gaussian`` or ``laplacian``
-    python : str, what :func:`entrant` makes the same from
+    python : str, Python of what :func:`entrant` makes the same from
     """
 
     name: str

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,7 +15,10 @@ import numpy as np
 from scipy import stats
 
 from vicinal.compare import metrics
+from vicinal.compare.again import again
+from vicinal.compare.entrants import spelled
 from vicinal.compare.protocol import Plan, Result
+from vicinal.compare.similarity import judged
 from vicinal.descriptors.base import Descriptor
 from vicinal.pages.parts import plain
 
@@ -137,7 +139,7 @@ class Outcome:
             }
             curve.append(Errors(size, len(each), **columns))
         rate, interval = np.nan, (np.nan, np.nan)
-        if len(curve) > 1:
+        if len(curve) > 1 and all(errors.mae[0] > 0 for errors in curve):
             line = metrics.fit_learning_curve(self.curve(name))
             rate, interval = line.rate, line.rate_interval
         last = self.of(name, curve[-1].size)
@@ -163,11 +165,7 @@ class Outcome:
 
     def python(self, name: str) -> str:
         """A line of Python that makes :meth:`descriptor`."""
-        made = self.descriptor(name)
-        defaults = type(made)().get_params(deep=False)
-        own = made.get_params(deep=False).items()
-        spelled = (f"{key}={plain(value)!r}" for key, value in own if value != defaults[key])
-        return f"vc.{type(made).__name__}({', '.join(spelled)})"
+        return spelled(self.descriptor(name))
 
     @cached_property
     def recommendation(self) -> str:
@@ -204,6 +202,8 @@ class Outcome:
         first = {r.repeat: self.errors(r)["mae"] for r in self.of(a.name, size)}
         second = {r.repeat: self.errors(r)["mae"] for r in self.of(b.name, size)}
         both = sorted(set(first) & set(second))
+        if not both:
+            return False
         difference = np.array([first[repeat] - second[repeat] for repeat in both])
         if abs(difference.mean()) > NOTICED * np.mean([first[repeat] for repeat in both]):
             return False
@@ -226,30 +226,33 @@ class Outcome:
         ]
         return sorted(rows, key=lambda row: -abs(row[1] - row[2]))[:n]
 
-    def pooled(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(true values, predictions, standard deviations) of all splits at the largest size."""
-        largest = max((result.size for result in self.of(name)), default=0)
-        results = self.of(name, largest)
+    def pooled(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(targets, true values, predictions, standard deviations) of all splits at the largest
+        training size; targets are indices."""
+        largest = max(result.size for result in self.of(name))
         columns = (
-            (self.truth(r), self.predicted(r), self.reported(np.array(r.std), r.test))
-            for r in results
+            (r.test, self.truth(r), self.predicted(r), self.reported(np.array(r.std), r.test))
+            for r in self.of(name, largest)
         )
-        truth, predicted, std = (np.concatenate(column) for column in zip(*columns, strict=True))
-        return truth, predicted, std
+        return tuple(np.concatenate(column) for column in zip(*columns, strict=True))
 
     def uncertainty(self, name: str) -> dict[str, float]:
         """How well predicted standard deviations tell the errors, at the largest size.
 
         The numbers of :func:`metrics.uncertainty`, and of conformal intervals of 90 %, made with
-        every other prediction and tried on the rest: their mean half width and their coverage.
+        every other target (in all splits) and tried on the rest: their mean half width and their
+        coverage, NaN where there is a single target.
         """
-        truth, predicted, std = self.pooled(name)
-        found = metrics.uncertainty(truth, predicted, std)
-        made, tried = slice(0, None, 2), slice(1, None, 2)
-        conformal = metrics.Conformal(truth[made], predicted[made], std[made])
-        low, high = conformal.interval(predicted[tried], std[tried], level=0.9)
-        found["conformal_width"] = float(np.mean(high - low) / 2)
-        found["conformal_coverage"] = metrics.coverage(truth[tried], low, high)
+        index, *columns = self.pooled(name)
+        found = metrics.uncertainty(*columns)
+        found["conformal_width"] = found["conformal_coverage"] = np.nan
+        made = np.isin(index, np.unique(index)[::2])
+        if not made.all():
+            truth, predicted, std = (column[~made] for column in columns)
+            conformal = metrics.Conformal(*(column[made] for column in columns))
+            low, high = conformal.interval(predicted, std, level=0.9)
+            found["conformal_width"] = float(np.mean(high - low) / 2)
+            found["conformal_coverage"] = metrics.coverage(truth, low, high)
         return found
 
     # -- what was done --------------------------------------------------------------------------
@@ -275,13 +278,16 @@ class Outcome:
         import vicinal
 
         plan, leaks = self.plan, self.leaks()
+        steps = [result.settings["steps"] for result in self.results if result.failed is None]
+        made = f"{min(steps)} to {max(steps)} of " if steps else ""
         return {
             "data": plan.task.source,
             "target": plan.task.name + (f" ({plan.task.unit})" if plan.task.unit else ""),
             "reported per": plan.task.per,
             "splits": len(plan.splits),
             "jobs finished": f"{len(self.results)} of {len(list(plan.jobs()))}",
-            "steps of tuning": f"{plan.trials} at most, on {plan.limit} structures at most",
+            "steps of tuning": f"{made}{plan.trials}, on {plan.limit} structures at most",
+            "test structures left out, as training lacks an element": self._not_judged(),
             "equal structures in training and test": ", ".join(map(str, leaks)) or "none",
             "seed": plan.seed,
             "seconds of computing": round(sum(result.seconds for result in self.results), 1),
@@ -291,30 +297,18 @@ class Outcome:
             "machine": platform.machine(),
         }
 
-    def again(self) -> list[str]:
-        """How to run it again: a command, where the data are a file, and a line of Python."""
-        plan, task = self.plan, self.plan.task
-        names = [entrant.name for entrant in plan.entrants]
-        sizes, n_test = plan.splits[0].sizes, len(plan.splits[0].test)
-        options = {
-            "sizes": sizes,
-            "n_test": n_test,
-            "repeats": len(plan.splits),
-            "trials": plan.trials,
-            "limit": plan.limit,
-            "seed": plan.seed,
+    def _not_judged(self) -> str:
+        plan = self.plan
+        counts = {
+            len(split.test) - len(judged(plan.task, train, split.test))
+            for split in plan.splits
+            for train in split.train.values()
         }
-        spelled = ", ".join(f"{key}={value!r}" for key, value in options.items())
-        python = (
-            f"vc.compare.compare({task.source!r}, {task.name!r}, descriptors={names}, {spelled})"
-        )
-        if any("=" in name or "," in name for name in names):
-            return [python]
-        words = ["vicinal", "compare", task.source, "--target", task.name]
-        words += ["--descriptors", ",".join(names), "--sizes", ",".join(map(str, sizes))]
-        for key in ("n_test", "repeats", "trials", "limit", "seed"):
-            words += [f"--{key.replace('_', '-')}", str(options[key])]
-        return [shlex.join(words), python]
+        return f"{min(counts)} to {max(counts)}" if max(counts) else "none"
+
+    def again(self) -> list[str]:
+        """How to run it again: a command, where it can say everything, and a line of Python."""
+        return again(self.plan)
 
     # -- out ------------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vicinal.compare import metrics
+from vicinal.errors import FileError
 from vicinal.pages import html
 from vicinal.pages.figures import svg
 from vicinal.pages.files import write_files
@@ -34,7 +35,10 @@ def save(outcome: Outcome, folder: str | os.PathLike, criteria: Summary | None =
         The folder cannot be written to.
     """
     folder = os.fspath(folder)
-    os.makedirs(os.path.join(folder, "plots"), exist_ok=True)
+    try:
+        os.makedirs(os.path.join(folder, "plots"), exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written ({error.strerror})") from None
     contents = {
         "report.html": page(outcome, criteria),
         "results.json": outcome.to_json() + "\n",
@@ -49,16 +53,17 @@ def save(outcome: Outcome, folder: str | os.PathLike, criteria: Summary | None =
 
 def page(outcome: Outcome, criteria: Summary | None = None) -> str:
     """The report as a whole HTML document that needs nothing else."""
+    plots = partial(_plots, figures(outcome))
     title = f"Which descriptor for {outcome.plan.task.name}?"
     parts = [
         f"<header><h1>{text(title)}</h1><p><strong>{text(outcome.recommendation)}</strong></p>"
         f'<p class="soft">{text(_setting(outcome))}</p></header>',
         _section("Ranking", html.table(ranking(outcome))),
-        _section("Learning and cost", _plots(outcome, "learning", "cost")),
-        _section("Predictions", _plots(outcome, *_parities(outcome)) + html.table(worst(outcome))),
+        _section("Learning and cost", plots("learning", "cost")),
+        _section("Predictions", plots(*_parities(outcome)) + html.table(worst(outcome))),
         _section(
             "Can the predicted uncertainty be trusted?",
-            html.table(uncertainty(outcome)) + _plots(outcome, "calibration"),
+            html.table(uncertainty(outcome)) + plots("calibration"),
         ),
         _section("The descriptors as they were tuned", _tuned(outcome)),
     ]
@@ -73,9 +78,8 @@ def _section(title: str, content: str) -> str:
     return f'<section aria-label="{text(title)}"><h2>{text(title)}</h2>{content}</section>'
 
 
-def _plots(outcome: Outcome, *names: str) -> str:
-    drawn = figures(outcome)
-    shown = [html.plot(drawn[name], f"{name}-") for name in names if name in drawn]
+def _plots(drawn: dict[str, Figure], *names: str) -> str:
+    shown = [html.plot(drawn[name], f"{name}-") for name in names]
     return f'<div class="plots">{"".join(shown)}</div>'
 
 
@@ -186,13 +190,14 @@ def figures(outcome: Outcome) -> dict[str, Figure]:
         "cost": _cost(outcome, unit),
         "calibration": _calibration(outcome),
     }
-    for one in outcome.ranking[:SHOWN]:
-        found[f"parity-{one.name}"] = _parity(outcome, one.name, unit)
+    for name, one in zip(_parities(outcome), outcome.ranking, strict=False):
+        found[name] = _parity(outcome, one.name, unit)
     return found
 
 
 def _parities(outcome: Outcome) -> list[str]:
-    return [f"parity-{one.name}" for one in outcome.ranking[:SHOWN]]
+    """Names of figures: by place, as those of descriptors may suit neither a page nor a folder."""
+    return [f"parity-{place}" for place in range(1, len(outcome.ranking[:SHOWN]) + 1)]
 
 
 def _cost(outcome: Outcome, unit: str) -> Figure:
@@ -216,9 +221,7 @@ def _cost(outcome: Outcome, unit: str) -> Figure:
 
 def _parity(outcome: Outcome, name: str, unit: str) -> Figure:
     size = max(result.size for result in outcome.of(name))
-    results = outcome.of(name, size)
-    true = np.concatenate([outcome.truth(result) for result in results])
-    predicted = np.concatenate([outcome.predicted(result) for result in results])
+    _, true, predicted, _ = outcome.pooled(name)
     ends = [float(true.min()), float(true.max())]
     return Figure(
         f"{name}, {size} training structures",
@@ -237,7 +240,7 @@ def _calibration(outcome: Outcome) -> Figure:
         note="Above the line: intervals are too wide; below: too narrow.",
     )
     for one in outcome.ranking[:SHOWN]:
-        expected, observed = metrics.calibration_curve(*outcome.pooled(one.name))
+        expected, observed = metrics.calibration_curve(*outcome.pooled(one.name)[1:])
         figure.series.append(Series(one.name, expected, observed))
     return figure
 
@@ -283,10 +286,3 @@ def _about(outcome: Outcome) -> str:
         "Protocol: M. F. Langer, A. Gößmann, M. Rupp, npj Comput. Mater. 8, 41 (2022).</p>"
         f"<h3>Run it again</h3>{again}<h3>What was run</h3>{html.definitions(facts)}"
     )
-
-
-def summary_table(outcome: Outcome) -> Sequence[Sequence[object]]:
-    """Rows for a terminal: place, descriptor, error, rate, cost."""
-    return [
-        (row[0], row[1], row[2], row[6], row[7], spell(row[8])) for row in ranking(outcome).rows
-    ]
