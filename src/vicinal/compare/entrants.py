@@ -74,6 +74,9 @@ class Entrant:
                 features = descriptor.compute([task.frames[s] for s in some])
         except VicinalError as error:
             return str(error)
+        periodic = [s for s in some if task.frames[s].pbc.any()]
+        if periodic and getattr(self.cls, "periodic", None) is False:  # not the user's choice
+            return f"it knows no periodicity, which structure {task.index[periodic[0]]} has"
         if task.kind == "atom" and len(features.samples) != task.n_atoms[some].sum():
             return f"{task.name} is a property of atoms, which it does not describe one by one"
         return None

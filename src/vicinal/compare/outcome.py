@@ -241,7 +241,7 @@ class Outcome:
 
         The numbers of :func:`metrics.uncertainty`, and of conformal intervals of 90 %, made with
         every other target (in all splits) and tried on the rest: their mean half width and their
-        coverage, NaN where there is a single target.
+        coverage, NaN where there are too few targets.
         """
         index, *columns = self.pooled(name)
         found = metrics.uncertainty(*columns)
@@ -251,8 +251,9 @@ class Outcome:
             truth, predicted, std = (column[~made] for column in columns)
             conformal = metrics.Conformal(*(column[made] for column in columns))
             low, high = conformal.interval(predicted, std, level=0.9)
-            found["conformal_width"] = float(np.mean(high - low) / 2)
-            found["conformal_coverage"] = metrics.coverage(truth, low, high)
+            if np.isfinite(low).all():
+                found["conformal_width"] = float(np.mean(high - low) / 2)
+                found["conformal_coverage"] = metrics.coverage(truth, low, high)
         return found
 
     # -- what was done --------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def spread(rows: Rows, kernel: str) -> float:
         apart = np.abs(np.asarray(X[a[part]], float) - X[b[part]])
         norm = apart.sum(axis=1) if kernel == "laplacian" else np.sqrt((apart**2).sum(axis=1))
         total += norm.sum()
-    return total / len(a) if total > 0 else 1.0
+    return float(total) / len(a) if total > 0 else 1.0
 
 
 def similarity(a: Rows, b: Rows | None, kernel: str, length_scale: float) -> np.ndarray:

@@ -92,6 +92,8 @@ def tune(
     if study is None:
         study = open_study()
     end = time.perf_counter() + seconds
+    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # interrupted
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     finished, problems = _history(study)
     for step in range(len(finished) + len(problems), trials):
         if finished and time.perf_counter() > end:
