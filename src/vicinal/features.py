@@ -237,13 +237,17 @@ class atomic_file:
             raise
 
     def __exit__(self, kind, error, traceback):
-        self.file.close()
-        if kind is None:
-            os.replace(self.temporary, self.path)
-        else:
+        try:
+            self.file.close()  # writes what is left, for which the disk may be too full
+            if kind is None:
+                os.replace(self.temporary, self.path)
+                return
+        except OSError as problem:
+            error = error or problem
+        with suppress(FileNotFoundError):
             os.unlink(self.temporary)
-            if isinstance(error, OSError) and not isinstance(error, FileError):
-                raise FileError(f"{self.path}: cannot be written ({error.strerror})") from None
+        if isinstance(error, OSError) and not isinstance(error, FileError):
+            raise FileError(f"{self.path}: cannot be written ({error.strerror})") from None
 
 
 @dataclass(frozen=True)
