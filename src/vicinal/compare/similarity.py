@@ -6,6 +6,7 @@ Those are structures, or atoms where these have the targets.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from vicinal.descriptors.base import Descriptor
 from vicinal.features import Features
 from vicinal.models.base import numbered
 from vicinal.models.baseline import Baseline
-from vicinal.similarity import make_kernel, structure_kernel
+from vicinal.similarity import GaussianSums, make_kernel, structure_kernel
 from vicinal.similarity.structures import structure_diagonal
 
 #: Pairs of rows from which the typical distance is taken.
@@ -115,6 +116,18 @@ def similarity(a: Rows, b: Rows | None, kernel: str, length_scale: float) -> np.
     if a.of_atoms:
         K *= a.features.samples["number"][:, None] == b.features.samples["number"]
     return K
+
+
+def similarities(a: Rows, kernel: str) -> Callable[[float], np.ndarray]:
+    """:func:`similarity` of rows with themselves for one length scale after the other: the products
+    of rows, which take most of the time, are made once."""
+    if not (a.of_atoms and a.pooling is not None and kernel == "gaussian"):
+        return lambda length_scale: similarity(a, None, kernel, length_scale)
+    sums = GaussianSums(a.features, n_threads=1)
+    if a.pooling == "sum":
+        return sums
+    _, sizes = np.unique(a.features.samples["structure"], return_counts=True)
+    return lambda length_scale: sums(length_scale) / (sizes[:, None] * sizes)
 
 
 def self_similarity(a: Rows, kernel: str, length_scale: float) -> np.ndarray:

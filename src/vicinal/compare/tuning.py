@@ -1,10 +1,11 @@
 """Hyper-parameters from the training structures alone.
 
-Kernel ridge regression between structures. The choices of the descriptor and the length scale are
-searched with tree-structured Parzen estimators (Optuna) on base-2 grids; the noise, for which the
-leave-one-out error has a closed form, is found on its whole grid at each of their steps; length
-scale and noise are then refined locally (M. F. Langer, A. Gößmann, M. Rupp, npj Comput. Mater. 8,
-41 (2022)).
+Kernel ridge regression between structures. The choices of the descriptor are searched with
+tree-structured Parzen estimators (Optuna). At each of their steps length scale and noise are tried
+on their whole base-2 grids: the products of rows serve all length scales, and one decomposition of
+the kernel gives the leave-one-out errors of all noises. Both are then refined locally. (M. F.
+Langer, A. Gößmann, M. Rupp, npj Comput. Mater. 8, 41 (2022), where length scale and noise are
+drawn with the rest.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 import os
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from scipy.optimize import minimize_scalar
 
 from vicinal.compare.data import Task
 from vicinal.compare.entrants import Entrant
-from vicinal.compare.similarity import Rows, describe, residuals, similarity, spread
+from vicinal.compare.similarity import describe, residuals, similarities, spread
 from vicinal.compare.splits import draw, stratified_order
 from vicinal.errors import MissingExtraError, VicinalError
 from vicinal.models.kernel_ridge import loo_for_noises
@@ -92,6 +94,7 @@ def tune(
     if study is None:
         study = open_study()
     end = time.perf_counter() + seconds
+    y = residuals(task, part, part)
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # interrupted
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     finished, problems = _history(study)
@@ -104,11 +107,15 @@ def tune(
             study.enqueue_trial(_usual(entrant))  # if there is no time for more, this makes sense
         trial = study.ask()
         choices = _suggest(trial, entrant)
-        exponent = LENGTH_SCALES[trial.suggest_int("length_scale", 0, len(LENGTH_SCALES) - 1)]
         try:
             described = describe(entrant.make(**choices), task, part)
-            scale = spread(described, entrant.kernel) * 2.0**exponent
-            _, error = _best_noise(task, part, described, entrant.kernel, scale)
+            unit, kernels = (
+                spread(described, entrant.kernel),
+                similarities(described, entrant.kernel),
+            )
+            scales = [unit * 2.0**exponent for exponent in LENGTH_SCALES]
+            errors = [_best_noise(kernels(scale), y, NOISES)[1] for scale in scales]
+            error, scale = min(zip(errors, scales, strict=True))
         except VicinalError as problem:
             trial.set_user_attr("problem", str(problem))
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -122,8 +129,8 @@ def tune(
     choices = {name: values[best.params[name]] for name, values in entrant.space.items()}
     described = describe(entrant.make(**choices), task, part)
     steps = REFINEMENT if time.perf_counter() < end else 0
-    scale = best.user_attrs["scale"]
-    scale, noise, error = _refine(task, part, described, entrant.kernel, scale, steps)
+    kernels = similarities(described, entrant.kernel)
+    scale, noise, error = _refine(kernels, y, best.user_attrs["scale"], steps)
     return Settings(choices, scale, noise, error, len(finished) + len(problems))
 
 
@@ -173,8 +180,7 @@ def open_storage(path: str | os.PathLike):
 def _usual(entrant: Entrant) -> dict[str, int]:
     """Places of the usual choices in the grids."""
     usual = entrant.usual()
-    places = {name: values.index(usual[name]) for name, values in entrant.space.items()}
-    return {**places, "length_scale": LENGTH_SCALES.index(1)}
+    return {name: values.index(usual[name]) for name, values in entrant.space.items()}
 
 
 def _suggest(trial, entrant: Entrant) -> dict[str, Any]:
@@ -185,10 +191,8 @@ def _suggest(trial, entrant: Entrant) -> dict[str, Any]:
     }
 
 
-def _best_noise(task: Task, part, described: Rows, kernel: str, scale: float, noises=NOISES):
+def _best_noise(K: np.ndarray, y: np.ndarray, noises: np.ndarray) -> tuple[float, float]:
     """(noise, leave-one-out RMSE) of the best of some noises."""
-    K = similarity(described, None, kernel, scale)
-    y = residuals(task, part, part)
     left_out = loo_for_noises(K, y, noises * np.mean(np.diag(K)))
     errors = np.sqrt(np.mean(np.square(left_out), axis=1))
     errors[~np.isfinite(errors)] = np.inf
@@ -196,13 +200,13 @@ def _best_noise(task: Task, part, described: Rows, kernel: str, scale: float, no
     return float(noises[best]), float(errors[best])
 
 
-def _refine(task: Task, part, described: Rows, kernel: str, scale: float, steps: int):
+def _refine(kernels: Callable[[float], np.ndarray], y: np.ndarray, scale: float, steps: int):
     """Length scale and noise between the points of their grids."""
     fine = np.exp2(np.arange(-44, 0.1, 0.5))
     seen: dict[float, tuple[float, float]] = {}
 
     def error(log_scale: float) -> float:
-        seen[log_scale] = _best_noise(task, part, described, kernel, 2.0**log_scale, fine)
+        seen[log_scale] = _best_noise(kernels(2.0**log_scale), y, fine)
         return seen[log_scale][1]
 
     center = math.log2(scale)
