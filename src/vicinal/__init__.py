@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vicinal.errors import VicinalError
 
 if TYPE_CHECKING:
-    from vicinal import compare, criteria, datasets, models, testing
+    from vicinal import compare, criteria, datasets, maps, models, testing
     from vicinal.descriptors import registry
     from vicinal.descriptors.acsf import ACSF
     from vicinal.descriptors.aev import AEV
@@ -75,6 +75,7 @@ _MODULES = {
     "compare": "vicinal.compare",
     "criteria": "vicinal.criteria",
     "datasets": "vicinal.datasets",
+    "maps": "vicinal.maps",
     "models": "vicinal.models",
     "registry": "vicinal.descriptors.registry",
     "testing": "vicinal.testing",
@@ -102,6 +103,7 @@ __all__ = [
     "LMBTR",
     "load",
     "load_model",
+    "maps",
     "MBTR",
     "models",
     "OverlapMatrix",

@@ -17,6 +17,7 @@ from vicinal.cli.classify import classify
 from vicinal.cli.compare import compare
 from vicinal.cli.compute import compute
 from vicinal.cli.describe import Docstring, list_descriptors, show
+from vicinal.cli.map import draw_map
 from vicinal.cli.models import fit, predict
 from vicinal.errors import VicinalError
 
@@ -77,5 +78,6 @@ def _options(
 
 
 app.command("list")(list_descriptors)
+app.command("map")(draw_map)
 for command in (show, compute, check, classify, compare, fit, predict):
     app.command()(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,9 @@ from vicinal.errors import FileError, ParameterError
 DEMONSTRATION = "dataset:qm7-subset"
 DEMONSTRATION_TARGET = "atomization_energy"
 DEMONSTRATION_REPEATS = 3
-DEMONSTRATION_MINUTES = 2.0
+DEMONSTRATION_SIZES = "50,100,200"
+DEMONSTRATION_LIMIT = 100
+DEMONSTRATION_MINUTES = 1.0
 
 
 def compare(
@@ -49,8 +50,9 @@ def compare(
         int, typer.Option(metavar="N", help="Steps of tuning for each descriptor, split and size.")
     ] = 30,
     limit: Annotated[
-        int, typer.Option(metavar="N", help="Structures that tuning sees at most.")
-    ] = 400,
+        int | None,
+        typer.Option(metavar="N", help="Structures that tuning sees at most; 400 by default."),
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(metavar="MINUTES", help="Tune less where time gets short.")
     ] = None,
@@ -80,10 +82,12 @@ def compare(
         file, target = DEMONSTRATION, target or DEMONSTRATION_TARGET
         repeats = DEMONSTRATION_REPEATS if repeats is None else repeats
         budget = DEMONSTRATION_MINUTES if budget is None else budget
+        sizes = DEMONSTRATION_SIZES if sizes is None else sizes
+        limit = DEMONSTRATION_LIMIT if limit is None else limit
     if output.exists() and not output.is_dir():
         raise FileError(f"{output}: is not a folder")
     names = None if descriptors is None else _between_commas(descriptors)
-    with _warnings_as_lines(), options.interruptible():
+    with options.warnings_shown(), options.interruptible():
         task = library.Task.read(
             file,
             target,
@@ -101,7 +105,7 @@ def compare(
                 n_test=n_test,
                 repeats=10 if repeats is None else repeats,
                 trials=trials,
-                limit=limit,
+                limit=400 if limit is None else limit,
                 budget=None if budget is None else 60 * budget,
                 folder=output,
                 n_jobs=jobs,
@@ -115,16 +119,6 @@ def compare(
         print("written:", ", ".join(written))
     if not outcome.complete:
         raise typer.Exit(130)
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Warnings for people, of duplicates say, as soon as there is one."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = lambda message, *_: options.warn(str(message))
-        yield
 
 
 def _between_commas(text: str) -> list[str]:

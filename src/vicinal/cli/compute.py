@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +44,7 @@ def compute(
 
     from vicinal.streaming import compute_file
 
-    with options.interruptible(), _progress() as progress:
+    with options.interruptible(), options.progress() as progress:
         done = compute_file(made, file, output, format=format, index=index, progress=progress)
     rate = 1e6 * done.compute_seconds / max(done.n_environments, 1)
     counts = (
@@ -60,25 +59,3 @@ def compute(
         f"{output}: {', '.join(counts)}; {done.seconds:.2f} s, "
         f"{rate:.1f} µs per environment to compute"
     )
-
-
-@contextmanager
-def _progress():
-    """A function (atoms done, atoms in all) that draws a bar where somebody can see it."""
-    if not options.seen():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = "[progress.description]{task.description}", BarColumn(), MofNCompleteColumn()
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def update(done: int, total: int | None) -> None:
-            what = "reading" if total is None else "computing"
-            bar.update(task, completed=done, total=total, description=what)
-
-        yield update

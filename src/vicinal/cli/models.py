@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -79,7 +79,7 @@ def fit(
     parameters = options.parameters(descriptor, settings, config)
     chosen = dict(options.setting(text) for text in model_settings or ())
     if kernel:
-        chosen["kernel"] = _kernel(kernel)
+        chosen["kernel"] = options.kernel(kernel)
     if forces and model not in ("linear", "sparse-gp"):
         raise ParameterError(f"--forces is for linear and sparse-gp, not for {model}")
     with options.warnings_shown(), options.interruptible():
@@ -174,16 +174,6 @@ def _model_class(name: str):
     if name not in classes:
         raise ParameterError(f"--model must be one of {', '.join(classes)}, not {name!r}")
     return getattr(models, classes[name])
-
-
-def _kernel(text: str) -> Any:
-    """``gaussian`` (tuned), or a kernel with its parameters."""
-    from vicinal.similarity import make_kernel
-
-    name, *parameters = text.split(",")
-    if not parameters and name in ("gaussian", "laplacian"):
-        return name
-    return make_kernel(name, **dict(options.setting(one) for one in parameters))
 
 
 def _read(file: str, index: str) -> list:

@@ -85,20 +85,51 @@ def warn(message: str) -> None:
     print("vicinal: warning:", " ".join(message.split()), file=sys.stderr)
 
 
-@contextmanager
-def warnings_shown() -> Iterator[None]:
-    """What the library warns of goes to people, a line each; others' warnings do not."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        if "vicinal" in warning.filename and issubclass(warning.category, UserWarning):
-            warn(str(warning.message))
-
-
 def seen() -> bool:
     """Can somebody see a progress bar?"""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress():
+    """A function (atoms done, atoms in all) that draws a bar where somebody can see it."""
+    if not seen():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = "[progress.description]{task.description}", BarColumn(), MofNCompleteColumn()
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def update(done: int, total: int | None) -> None:
+            what = "reading" if total is None else "computing"
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield update
+
+
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Warnings for people, of duplicates say, as soon as there is one: a line each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_: warn(str(message))
+        yield
+
+
+def kernel(text: str):
+    """``gaussian`` (its length scale is left to the method), or a kernel with its parameters."""
+    from vicinal.similarity import make_kernel
+
+    name, *given = text.split(",")
+    if not given and name in ("gaussian", "laplacian"):
+        return name
+    return make_kernel(name, **dict(setting(one) for one in given))
 
 
 def setting(text: str) -> tuple[str, Any]:

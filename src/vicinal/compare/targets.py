@@ -55,8 +55,9 @@ def value_of(atoms: Atoms, name: str):
     return None
 
 
-def _candidates(frames: Sequence[Atoms]) -> dict[str, tuple[str, int]]:
-    """Name -> kind ("label" for whole numbers) and number of structures that have it."""
+def candidates(frames: Sequence[Atoms]) -> dict[str, tuple[str, int]]:
+    """What could be a target: name -> kind ("label" for whole numbers, "structure", "atom" or
+    "forces") and number of structures that have it."""
     found: dict[str, tuple[set, int]] = {}
     for atoms in frames:
         results = atoms.calc.results if atoms.calc is not None else {}
@@ -93,7 +94,7 @@ def _shape_kind(value, atoms: Atoms, name: str) -> str | None:
 
 
 def guess_target(frames: Sequence[Atoms], source: str) -> str:
-    found = _candidates(frames)
+    found = candidates(frames)
     for kinds in (("structure",), ("atom", "forces")):
         names = [name for name, (kind, _) in found.items() if kind in kinds]
         if len(names) == 1:
@@ -110,7 +111,7 @@ def listing(frames: Sequence[Atoms]) -> str:
     }  # fmt: skip
     parts = [
         f"{name} ({words[kind]}" + (")" if n == len(frames) else f", in {n} of {len(frames)})")
-        for name, (kind, n) in _candidates(frames).items()
+        for name, (kind, n) in candidates(frames).items()
     ]
     return f"there are: {', '.join(parts)}" if parts else "there are no numbers in info or arrays"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 
 import matplotlib
@@ -57,6 +59,15 @@ STYLE = {
 }
 
 
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of our figures, whatever that of the user's notebook."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
 def svg(figure: Figure, prefix: str = "") -> str:
     """A figure as an ``<svg>`` element; empty where there is nothing to show.
 
@@ -69,9 +80,7 @@ def svg(figure: Figure, prefix: str = "") -> str:
     if not shown:
         return ""
     file = io.StringIO()
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # not the style of the user's notebook
-        matplotlib.rcParams.update(STYLE)
+    with style():
         canvas = Canvas(figsize=SIZE, layout="constrained")
         _draw(canvas.add_subplot(), figure, shown)
         canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None})

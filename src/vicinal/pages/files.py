@@ -18,8 +18,8 @@ def output_name(path: str | os.PathLike, suffixes: Sequence[str], what: str) -> 
         It ends otherwise, is a directory, or its folder is not there.
     """
     path = os.fspath(path)
-    base, suffix = os.path.splitext(path)
-    if suffix not in suffixes:
+    suffix = next((one for one in suffixes if path.endswith(one)), None)
+    if suffix is None or os.path.basename(path) == suffix:
         names = [f"something{one}" for one in suffixes]
         known = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         raise FileError(f"{path}: {what} is called {known}")
@@ -27,7 +27,7 @@ def output_name(path: str | os.PathLike, suffixes: Sequence[str], what: str) -> 
         raise FileError(f"{path}: is a directory")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise FileError(f"{path}: cannot be written (no such folder)")
-    return base, suffix
+    return path.removesuffix(suffix), suffix
 
 
 def write_files(contents: Mapping[str, str]) -> list[str]:
