@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from vicinal.descriptors import registry
 from vicinal.descriptors.base import Descriptor
 from vicinal.descriptors.parameters import check_choice, check_flag, check_integer
 from vicinal.environments import Environments, as_frames
-from vicinal.errors import ParameterError, StructureError
+from vicinal.errors import ParameterError, StructureError, VicinalError
 from vicinal.features import ATOM_SAMPLES, STRUCTURE_SAMPLES, atomic_file
 from vicinal.maps.projection import METHODS, reducer
 from vicinal.maps.properties import Property, collect, default_color
@@ -49,8 +50,8 @@ class Map:
     ----------
     coordinates : (n_points, 2 or 3) array
     explained : (2 or 3,) array
-        Fraction of the variance (of the features, or in the space of the kernel) along each axis;
-        None for UMAP.
+        Fraction of the variance along each axis: of the features, or of the landmarks in the space
+        of the kernel; None for UMAP.
     properties : dict of :class:`Property`, by name; one value a point
     color : str, the property that is shown first
     frames : list of ase.Atoms, those that have points
@@ -58,7 +59,7 @@ class Map:
         ``structure`` alone
     descriptor : Descriptor
     method : "pca", "kpca" or "umap"
-    source : str, where the structures are from
+    source : str, where the structures are from; "" if they were in memory
     """
 
     coordinates: np.ndarray
@@ -150,7 +151,8 @@ def make(
         Gaussian by default; by name, its length scale is the mean distance of points.
     landmarks : int, for "kpca"
     color : str, optional
-        Property that is shown first; a data set's own target, or an energy, by default.
+        Property that is shown first; by default the element of atoms, the target that a data set
+        is known for, or else the first number that all structures have.
     units : mapping from names of properties to their units, optional; known for data sets
     max_points : int, optional
         Of more, as many are drawn at random, with a warning.
@@ -180,11 +182,13 @@ def make(
     if max_points is not None:
         check_integer("max_points", max_points, 3)
     descriptor = _descriptor(descriptor, per)
-    frames, numbers, source = _read(frames, index)
+    source = os.fspath(frames) if isinstance(frames, str | os.PathLike) else ""
+    where = f"{source}: " if source else ""  # of messages
+    frames, numbers = _read(frames, index, where)
     samples = _samples(frames, per)
     if max_points is not None and len(samples) > max_points:
         warnings.warn(
-            f"{source}: {max_points} of {len(samples)} {per}s are drawn at random (max_points)",
+            f"{where}{max_points} of {len(samples)} {per}s are drawn at random (max_points)",
             stacklevel=2,
         )
         rng = np.random.default_rng(seed)
@@ -193,7 +197,8 @@ def make(
         method, len(samples), dimensions=dimensions, kernel=kernel, landmarks=landmarks, seed=seed
     )
     if not descriptor.__sklearn_is_fitted__():
-        descriptor = clone(descriptor).fit(frames)
+        with _located(where, numbers):
+            descriptor = clone(descriptor).fit(frames)
     used, samples["structure"] = np.unique(samples["structure"], return_inverse=True)
     frames, numbers = [frames[s] for s in used], [numbers[s] for s in used]
 
@@ -202,11 +207,14 @@ def make(
     color = color or default_color(properties, known.targets if known else (), per)
     if color not in properties:
         raise ParameterError(
-            f"{source}: no property is called {color!r}; there are: {', '.join(properties)}"
+            f"{where}no property is called {color!r}; there are: {', '.join(properties)}"
         )
-    X = _rows(frames, numbers, samples, descriptor, progress or (lambda done, total: None))
+    if properties[color].missing.all():
+        raise ParameterError(f"{where}{color!r} has no finite value")
+    rows = _rows(frames, numbers, samples, descriptor, where, progress or (lambda *_: None))
+    X = np.concatenate(list(rows))
     if np.ptp(X, axis=0).max() <= 1e-10 * np.abs(X).max():
-        raise ParameterError(f"{source}: all {per}s have the same features: there is no map")
+        raise ParameterError(f"{where}all {per}s have the same features: there is no map")
     if standardize:
         X = StandardScaler().fit_transform(X)
     found = reduce(X)
@@ -226,26 +234,26 @@ def _descriptor(descriptor: str | Descriptor, per: str) -> Descriptor:
     return made
 
 
-def _read(frames, index: str) -> tuple[list[Atoms], list[int], str]:
-    """Structures, their numbers in the source, and its name."""
+def _read(frames, index: str, where: str) -> tuple[list[Atoms], list[int]]:
+    """Structures, and their numbers in the source."""
     if isinstance(frames, str | os.PathLike):
         from vicinal.streaming import Structures
 
         with Structures(frames, index) as structures:
             found = list(structures)
-        source, numbers = os.fspath(frames), [s for s, _ in found]
+        numbers = [s for s, _ in found]
         frames = [atoms for _, atoms in found]
     else:
-        source, frames = "structures", list(as_frames(frames))
+        frames = list(as_frames(frames))
         numbers = list(range(len(frames)))
     if not frames:
-        raise StructureError(f"{source}: no structures")
+        raise StructureError(f"{where}no structures")
     for s, atoms in zip(numbers, frames, strict=True):
         if not isinstance(atoms, Atoms):
             raise StructureError(f"structure {s} is {type(atoms).__name__}, not ase.Atoms")
         if len(atoms) == 0:
-            raise StructureError(f"{source}: structure {s} has no atoms")
-    return frames, numbers, source
+            raise StructureError(f"{where}structure {s} has no atoms")
+    return frames, numbers
 
 
 def _samples(frames: list[Atoms], per: str) -> np.ndarray:
@@ -264,9 +272,9 @@ def _samples(frames: list[Atoms], per: str) -> np.ndarray:
     return samples
 
 
-def _rows(frames, numbers, samples, descriptor, progress) -> np.ndarray:
-    """(n_points, n_features) float64 array."""
-    rows, done, total = [], 0, sum(map(len, frames))
+def _rows(frames, numbers, samples, descriptor, where, progress) -> Iterator[np.ndarray]:
+    """Features of the points, (n_points, n_features) float64 in parts."""
+    done, total = 0, sum(map(len, frames))
     of_atoms = "atom" in samples.dtype.names
     for part, chunk in chunks(frames, CHUNK_ATOMS):
         centers = None
@@ -274,11 +282,20 @@ def _rows(frames, numbers, samples, descriptor, progress) -> np.ndarray:
             first, last = np.searchsorted(samples["structure"], [part.start, part.stop])
             own = samples[first:last]
             centers = [own["atom"][own["structure"] == s] for s in part]
-        with numbered(numbers[part.start : part.stop]):
+        with _located(where, numbers[part.start : part.stop]):
             found = descriptor.compute(chunk, centers)
         if not of_atoms and "atom" in found.samples.dtype.names:
             found = found.pool("mean")
-        rows.append(np.asarray(found.dense(), dtype=float))
+        yield np.asarray(found.dense(), dtype=float)
         done += sum(map(len, chunk))
         progress(done, total)
-    return np.concatenate(rows)
+
+
+@contextmanager
+def _located(where: str, numbers: list[int]):
+    """Errors say which structure of which file."""
+    try:
+        with numbered(numbers):
+            yield
+    except VicinalError as error:
+        raise type(error)(f"{where}{error}") from None

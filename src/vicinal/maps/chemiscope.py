@@ -44,8 +44,9 @@ def document(map: Map) -> dict[str, Any]:
         name: Property(map.coordinates[:, k], description=_variance(map, k))
         for k, name in enumerate(map.axes)
     }
-    whole = {name: one for name, one in map.properties.items() if not one.missing.any()}
-    lacking = [name for name in map.properties if name not in whole]
+    known = {name: one for name, one in map.properties.items() if name not in coordinates}
+    whole = {name: one for name, one in known.items() if not one.missing.any()}
+    lacking = [name for name in known if name not in whole]
     if lacking:
         warnings.warn(
             f"missing for some {map.per}s, which chemiscope does not allow, so left out of its "
@@ -55,7 +56,7 @@ def document(map: Map) -> dict[str, Any]:
     entry = registry.get(map.descriptor.registry_name)
     found = {
         "meta": {
-            "name": printable(os.path.basename(map.source)),
+            "name": printable(os.path.basename(map.source) or "structures"),
             "description": f"{map.axes[0][:-3]} of {map.descriptor!r}",
             "references": list(entry.citations),
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,7 @@ def draw(map: Map) -> bytes:
 
 
 def _points(axes: Axes, map: Map) -> None:
-    color = map.properties[map.color]
+    color = _as_shown(map.properties[map.color])
     n = len(map.coordinates)
     # In mixed order, so that the last structures of a file do not hide the first.
     order = np.random.default_rng(0).permutation(n)
@@ -60,8 +61,19 @@ def _points(axes: Axes, map: Map) -> None:
         bar = axes.figure.colorbar(shown, ax=axes, extend=extend, label=_label(map.color, color))
         bar.outline.set_visible(False)
         bar.solids.set_alpha(1)
-    if missing.any() or color.is_text:
-        _legend(axes, map.color if color.is_text else None)
+    if color.is_text:
+        _legend(axes, title=printable(map.color), loc="upper left", bbox_to_anchor=(1, 1))
+    elif missing.any():
+        _legend(axes, loc="best")
+
+
+def _as_shown(one: Property) -> Property:
+    """Few whole numbers, such as those of space groups, are labels: a colour each."""
+    known = one.values[~one.missing]
+    if one.kind != "label" or len(np.unique(known)) > len(PALETTE):
+        return one
+    texts = np.array(["" if np.isnan(value) else f"{value:.0f}" for value in one.values])
+    return replace(one, values=texts)
 
 
 def _groups(axes: Axes, x, y, values: np.ndarray, look) -> None:
@@ -96,10 +108,8 @@ def _range(values: np.ndarray) -> tuple[float, float, str]:
     )
 
 
-def _legend(axes: Axes, title: str | None) -> None:
-    box = axes.legend(
-        title=title and printable(title), loc="upper left", bbox_to_anchor=(1, 1), markerscale=1.5
-    )
+def _legend(axes: Axes, **place) -> None:
+    box = axes.legend(**place)
     for handle in box.legend_handles:
         handle.set_sizes([30])
         handle.set_alpha(1)
@@ -114,14 +124,14 @@ def _words(axes: Axes, map: Map) -> None:
         ]
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
-    if map.explained is None:  # distances of UMAP have no unit
-        axes.tick_params(labelbottom=False, labelleft=False)
+    if map.explained is None:  # the coordinates of UMAP have no meaning of their own
+        axes.tick_params(length=0, labelbottom=False, labelleft=False)
+    title = f"{type(map.descriptor).__name__} · {map.axes[0][:-3]}"
+    if map.explained is not None:
+        title += f" · {map.explained[:2].sum():.1%} of the variance"
     n, of = len(map.coordinates), os.path.basename(map.source)
-    points = f"{n:,} {map.per}{'s' * (n != 1)}"
-    entry = map.descriptor.registry_name
-    axes.set_title(
-        _short(f"{entry} · {map.axes[0][:-3]} · {points} of {of}", 75), fontsize=11, loc="left"
-    )
+    points = f"{n:,} {map.per}s" + (f" of {of}" if map.source else "")
+    axes.set_title(f"{title}\n{_short(points, 65)}", fontsize=11, loc="left")
 
 
 def _label(name: str, color: Property) -> str:

@@ -58,6 +58,8 @@ def reducer(
         umap = _umap()
         return lambda X: _neighbours_stay(umap, X, dimensions, seed)
     chosen = make_kernel("gaussian" if kernel is None else kernel)
+    if not callable(chosen):
+        raise ParameterError(f"kernel must be a kernel or the name of one, not {kernel!r}")
     named = kernel is None or isinstance(kernel, str)
     sampling = _sampling() if n_rows > landmarks else None
 

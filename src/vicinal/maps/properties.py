@@ -69,12 +69,13 @@ def collect(
 
 
 def default_color(properties: Mapping[str, Property], targets: Iterable[str], per: str) -> str:
-    """What the data set is known for, what looks like a target, or what there always is."""
+    """The element of atoms; for structures what the data set is known for, what looks like a
+    target, or their size."""
+    if per == "atom":
+        return "element"
     for name in targets:
         if name in properties:
             return name
-    if per == "atom":
-        return "element"
     whole = {n: p for n, p in properties.items() if p.kind in _TELLING and not p.missing.any()}
     return min(whole, key=lambda name: _TELLING.index(whole[name].kind), default="n_atoms")
 
