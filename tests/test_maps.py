@@ -237,7 +237,7 @@ def test_missing_values(frames, tmp_path):
         made.save(tmp_path / "map.json")
     found = json.loads((tmp_path / "map.json").read_text())
     assert not {"gap", "group"} & set(found["properties"])
-    assert "color" not in found["settings"]["map"]
+    assert found["settings"]["map"]["color"] == {"property": ""}
     assert draw(made) != draw(maps.make(frames[:9], soap(), color="gap"))
 
 
@@ -250,7 +250,9 @@ def test_format_against_chemiscope(frames, per, tmp_path):
     crystals = [bulk("Si"), bulk("NaCl", "rocksalt", a=5.6), bulk("MgO", "rocksalt", a=4.2)]
     for atoms in crystals:
         atoms.info["gap"] = 1.5
-    made = maps.make([*frames, *crystals], soap(), per=per, units={"gap": "eV"}, dimensions=3)
+    made = maps.make(
+        [*frames, *crystals], soap(), per=per, color="gap", units={"gap": "eV"}, dimensions=3
+    )
     with pytest.warns(UserWarning, match="left out"):
         made.save(tmp_path / "map.json.gz")
     found = json.loads(gzip.decompress((tmp_path / "map.json.gz").read_bytes()))
@@ -301,8 +303,21 @@ def test_rules_of_the_format(frames):
     for axis in "xy":
         assert found["settings"]["map"][axis]["property"] in found["properties"]
     assert found["settings"]["map"]["symbol"] == "group"
+    order = found["properties"]["group (order)"]["values"]
+    assert order == ["ab".index(value) for value in found["properties"]["group"]["values"]]
+    assert found["settings"]["map"]["color"]["property"] == "group (order)"
     colored = document(maps.make(frames, soap(), color="gap"))["settings"]["map"]["color"]
     assert colored["property"] == "gap"
+
+
+def test_texts_of_many_kinds_are_left_out(frames):
+    many = [frames[k % len(frames)].copy() for k in range(52)]
+    for k, atoms in enumerate(many):
+        atoms.info["note"] = f"note {k}"
+    assert "note" not in document(maps.make(many, soap()))["properties"]
+    found = document(maps.make(many[:50], soap(), color="note"))
+    assert found["properties"]["note"]["values"] == [f"note {k}" for k in range(50)]
+    assert found["settings"]["map"]["color"] == {"property": ""}
 
 
 def test_a_property_called_like_an_axis_does_not_replace_it(frames):

@@ -19,8 +19,9 @@ from vicinal.pages.parts import printable
 if TYPE_CHECKING:
     from vicinal.maps import Map
 
-#: Different texts that can still be told apart as symbols.
-MANY_SYMBOLS = 10
+#: Different texts that chemiscope takes for categories, and those that can be told apart.
+MOST_TEXTS = 50
+FEW_TEXTS = 10
 
 
 def encode(map: Map, *, compress: bool) -> bytes:
@@ -38,7 +39,8 @@ def document(map: Map) -> dict[str, Any]:
     """The map as the format wants it.
 
     Every property has a value for each point, those of structures repeated where points are atoms,
-    so that all of them can colour the map.
+    so that all of them can colour the map. Texts of more than 50 kinds, which chemiscope refuses as
+    categories, are left out.
     """
     coordinates = {
         name: Property(map.coordinates[:, k], description=_variance(map, k))
@@ -46,13 +48,19 @@ def document(map: Map) -> dict[str, Any]:
     }
     known = {name: one for name, one in map.properties.items() if name not in coordinates}
     whole = {name: one for name, one in known.items() if not one.missing.any()}
-    lacking = [name for name in known if name not in whole]
+    whole = {n: one for n, one in whole.items() if not one.is_text or _kinds(one) <= MOST_TEXTS}
+    lacking = [name for name, one in known.items() if one.missing.any()]
     if lacking:
         warnings.warn(
             f"missing for some {map.per}s, which chemiscope does not allow, so left out of its "
             f"file: {', '.join(lacking)}",
             stacklevel=4,
         )
+    color = whole.get(map.color)
+    if color is not None and color.is_text and _kinds(color) <= FEW_TEXTS:
+        # Only numbers can be colours.
+        order = np.unique(color.values, return_inverse=True)[1].astype(float)
+        whole[_order(map.color)] = Property(order, description="place in alphabetical order")
     entry = registry.get(map.descriptor.registry_name)
     found = {
         "meta": {
@@ -100,13 +108,24 @@ def _variance(map: Map, k: int) -> str:
     return f"{map.explained[k]:.1%} of the variance"
 
 
+def _kinds(one: Property) -> int:
+    return len(np.unique(one.values))
+
+
+def _order(name: str) -> str:
+    return f"{name} (order)"
+
+
 def _settings(map: Map, whole: dict[str, Property]) -> dict[str, Any]:
     axes = dict(zip("xyz", [*map.axes, ""], strict=False))
     shown = {axis: {"property": name} for axis, name in axes.items()}
-    color = whole.get(map.color)
-    if color is not None and not color.is_text:
+    if _order(map.color) in whole:
+        shown["symbol"] = printable(map.color)
+        shown["color"] = {"property": printable(_order(map.color)), "palette": "tab10"}
+        shown["color"] |= {"min": 0, "max": FEW_TEXTS - 1}
+    elif map.color in whole and not whole[map.color].is_text:
         shown["color"] = {"property": printable(map.color), "palette": "viridis"}
-    elif color is not None and len(np.unique(color.values)) <= MANY_SYMBOLS:
-        shown["symbol"] = printable(map.color)  # texts have no place on a scale of colours
+    else:
+        shown["color"] = {"property": ""}
     cells = any(atoms.pbc.any() for atoms in map.frames)
     return {"target": map.per, "map": shown, "structure": [{"unitCell": cells}]}

@@ -45,7 +45,7 @@ def _points(axes: Axes, map: Map) -> None:
     x, y = map.coordinates[order, :2].T
     values, missing = color.values[order], color.missing[order]
     look = {
-        "s": np.clip(6000 / n, 4, 40),
+        "s": np.clip(9000 / n, 5, 40),
         "alpha": 0.9 if n < 1000 else 0.7,
         "linewidths": 0,
     }
