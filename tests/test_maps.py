@@ -115,7 +115,7 @@ def test_landmarks(frames):
     # The linear kernel of few landmarks: a projection on their principal components.
     few = maps.make(frames, soap(), per="atom", method="kpca", kernel="linear", landmarks=20)
     X = rows(frames, "atom")
-    chosen = projection._far_apart(X, 20, projection._sampling())
+    chosen = projection._far_apart(X, 20, projection._sampling(), 0)
     assert len(set(chosen)) == 20
     expected = PCA(2, svd_solver="full").fit(X[chosen]).transform(X)
     assert np.allclose(np.abs(few.coordinates), np.abs(expected), atol=1e-8)
@@ -247,7 +247,7 @@ def test_missing_values(frames, tmp_path):
 @pytest.mark.parametrize("per", ["structure", "atom"])
 def test_format_against_chemiscope(frames, per, tmp_path):
     chemiscope = pytest.importorskip("chemiscope")
-    crystals = [bulk("Si"), bulk("NaCl", "rocksalt", a=5.6), bulk("MgO", "rocksalt", a=4.2)]
+    crystals = [bulk("Si"), bulk("NaCl", "rocksalt", a=5.6), bulk("ZnO", "wurtzite", a=3.25, c=5.2)]
     for atoms in crystals:
         atoms.info["gap"] = 1.5
     made = maps.make(

@@ -19,6 +19,9 @@ METHODS = {"pca": "PCA", "kpca": "kernel PCA", "umap": "UMAP"}
 #: Values of the kernel that are held at a time, beside those between landmarks (64 MB).
 BLOCK = 8_000_000
 
+#: Principal components in which landmarks are far apart: near enough to all features, and sooner.
+LEADING = 50
+
 #: Rows from which the typical distance is taken.
 SAMPLE_ROWS = 500
 
@@ -67,7 +70,8 @@ def reducer(
         k = chosen
         if named and hasattr(k, "length_scale"):
             k = type(k)(_typical_distance(X, type(k).__name__, seed))
-        return _kernel_pca(X, k, dimensions, sampling, landmarks, seed)
+        Y = X if sampling is None else X[_far_apart(X, landmarks, sampling, seed)]
+        return _kernel_pca(X, Y, k, dimensions, seed)
 
     return reduce
 
@@ -80,8 +84,8 @@ def _pca(X: np.ndarray, dimensions: int, seed: int) -> Projection:
     return Projection(_oriented(pca.fit_transform(X)), pca.explained_variance_ratio_)
 
 
-def _kernel_pca(X, kernel: Kernel, dimensions: int, sampling, landmarks: int, seed: int):
-    Y = X if sampling is None else X[_far_apart(X, landmarks, sampling)]
+def _kernel_pca(X, Y, kernel: Kernel, dimensions: int, seed: int) -> Projection:
+    """The axes are those of the landmarks Y."""
     K = kernel(Y, Y)
     variance = np.trace(K) - K.sum() / len(K)  # trace of the centred matrix
     pca = KernelPCA(dimensions, kernel="precomputed", random_state=seed).fit(K)
@@ -111,7 +115,10 @@ def _oriented(coordinates: np.ndarray) -> np.ndarray:
     return coordinates * np.where(signs == 0, 1.0, signs)
 
 
-def _far_apart(X: np.ndarray, n: int, sampling) -> np.ndarray:
+def _far_apart(X: np.ndarray, n: int, sampling, seed: int) -> np.ndarray:
+    """Rows chosen by farthest-point sampling, from the one that is farthest from the mean."""
+    if min(X.shape) > LEADING:
+        X = PCA(LEADING, random_state=seed).fit_transform(X)
     start = int(np.argmax(np.sum((X - X.mean(axis=0)) ** 2, axis=1)))
     return np.sort(sampling.FPS(n_to_select=n, initialize=start).fit(X).selected_idx_)
 
