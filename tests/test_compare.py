@@ -245,6 +245,7 @@ def test_tuning_goes_on_as_if_not_interrupted(task, monkeypatch):
 
     whole = steps(tuning.open_study())
     assert steps(tuning.open_study(), seed=6)[1] != whole[1]
+    assert len({str(params) for params in whole[1][:8]}) > 6  # at random first
     describe = tuning.describe
 
     def interrupted(*arguments):

@@ -292,7 +292,10 @@ def test_full_disk(compare, source, tmp_path, monkeypatch):
             "sqlite3.dbapi2.connect", lambda *a, **k: connect(*a, **k | {"factory": Full})
         )
         patch.setattr("sqlite3.connect", lambda *a, **k: connect(*a, **k | {"factory": Full}))
-        one_line(compare(*arguments, code=2), "comparison.sqlite", "disk is full")
+        one_line(
+            compare(*arguments, code=2),
+            "comparison.sqlite: cannot be read or written (database or disk is full)",
+        )
     assert written(tmp_path) == []
 
     def full(name, *_):

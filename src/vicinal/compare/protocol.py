@@ -325,8 +325,9 @@ def _readable(storage: Path):
     try:
         yield
     except (OptunaError, SQLAlchemyError) as error:
-        # The cause says what is wrong (the disk is full, not a database), the rest quotes SQL.
-        cause = getattr(error.__cause__ or error, "orig", None) or error
+        # What the database says (it is no database, the disk is full); the rest quotes SQL.
+        said = (getattr(one, "orig", None) for one in (error, error.__cause__))
+        cause = next(filter(None, said), error)
         raise FileError(f"{storage}: cannot be read or written ({cause})") from None
 
 
