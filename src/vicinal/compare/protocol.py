@@ -187,7 +187,8 @@ def run(
             raise VicinalError(
                 f"a process ended all of a sudden, perhaps for lack of memory: {len(done)} of "
                 f"{len(jobs)} results are kept in {storage}; the same again, with fewer processes, "
-                "goes on from there"
+                "goes on from there (a script of your own starts processes only below "
+                "if __name__ == '__main__')"
             ) from None
     return [done[job.name] for job in jobs if job.name in done]
 
