@@ -83,7 +83,7 @@ def compare(
     limit: int = 400,
     budget: float | None = None,
     folder: str | os.PathLike | None = None,
-    n_jobs: int | None = None,
+    n_jobs: int | None = 1,
     seed: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
     **options,
@@ -106,7 +106,8 @@ def compare(
     budget : seconds; tuning makes fewer steps where they get short
     folder : where intermediate results are kept, so that an interrupted comparison goes on;
         nowhere by default
-    n_jobs : processes; one for each core by default
+    n_jobs : processes, None for one for each core; a script then needs ``if __name__ ==
+        "__main__":``, as everywhere where processes are started
     seed : of splits and tuning
     progress : function (jobs done, jobs in all, name of the last)
     **options : of :meth:`Task.read`: ``per``, ``unit``, ``extensive``, ``missing``, ``index``

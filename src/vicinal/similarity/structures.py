@@ -232,11 +232,22 @@ def _blocks(a: _Batch, b: _Batch) -> Iterator[tuple[_Group, _Group]]:
     """Groups of like atoms that are to be compared; where a is b, each two of them once."""
     side = int(BLOCK**0.5)  # square blocks: a product of n x n values reads only 2 n rows
     for kind in np.intersect1d(a.kind, b.kind):
-        rows = list(a.of_kind(kind).blocks(side))
-        columns = rows if a is b else list(b.of_kind(kind).blocks(side))
+        first, second = _without_zeros(a.of_kind(kind), b.of_kind(kind))
+        rows = list(first.blocks(side))
+        columns = rows if a is b else list(second.blocks(side))
         for r, left in enumerate(rows):
             for right in columns[r:] if a is b else columns:
                 yield left, right
+
+
+def _without_zeros(a: _Group, b: _Group) -> tuple[_Group, _Group]:
+    """Without the columns that are zero in all rows, which no kernel sees: most of them where each
+    element at the centre has columns of its own."""
+    used = a.X.any(axis=0) | b.X.any(axis=0)
+    if used.all():
+        return a, b
+    columns = np.flatnonzero(used)
+    return tuple(_Group(g.X[:, columns], g.ends, g.structures) for g in (a, b))
 
 
 def _whole(K: np.ndarray) -> np.ndarray:
