@@ -49,9 +49,10 @@ class KernelRidge(RegressorMixin, BaseEstimator):
         """
         check_number("noise", self.noise)
         K, y = _checked(K, y)
-        K = K + self.noise * np.eye(len(K))
+        K = np.array(K, order="F")  # LAPACK's order: decomposed in this one copy
+        K[np.diag_indices_from(K)] += self.noise
         try:
-            self.factor_ = cholesky(K, overwrite_a=True)
+            self.factor_ = cholesky(K, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             raise ParameterError(
                 f"the kernel is not positive definite with noise={self.noise:g}: use a larger noise"
