@@ -19,6 +19,7 @@ from pathlib import Path
 
 import common
 import numpy as np
+from scipy.linalg import eigh
 
 import vicinal as vc
 from vicinal.datasets import load_nmd18
@@ -98,29 +99,54 @@ class Model:
             length: Gaussian(length * np.median(distance[distance > 0]))(X, X) for length in LENGTHS
         }
 
-    def errors(self, train, test, target: str) -> dict:
-        """Learn, with length scale and noise by leave-one-out; errors on the test set."""
+    def errors(self, train, test, target: str, groups=None) -> dict:
+        """Learn and test. Length scale and noise have the least error in leaving out single
+        training structures; with ``groups`` (labels of all structures) in leaving out these."""
+        loo, length, noise = self._tune(train, target, groups)
+        base, rest = self._baseline(train, target)
+        K = self.kernels[length]
+        found = KernelRidge(noise=noise).fit(K[np.ix_(train, train)], rest[train])
+        error = found.predict(K[np.ix_(test, train)]) - rest[test]
+        return {
+            "n": [len(train), len(test)],
+            "mae": float(np.abs(error).mean()),
+            "rmse": float(np.sqrt((error**2).mean())),
+            "baseline_mae": float(np.abs(rest[test]).mean()),
+            "tuning_mae": loo,
+            "multiple": length,
+            "noise": noise,
+        }
+
+    def _baseline(self, train, target: str):
+        """Regression on fractions of elements, and what it leaves of all structures."""
         y, numbers = self.data.targets[target], self.data.numbers
         base = Baseline("composition", extensive=False)
         base.fit([numbers[i] for i in train], y[train])
-        rest = y[train] - base.predict([numbers[i] for i in train])
-        some = np.random.default_rng(0).permutation(len(train))[:N_TUNING]
+        return base, y - base.predict(numbers)
+
+    def _tune(self, train, target: str, groups) -> tuple[float, float, float]:
+        """The least error, its length scale and noise."""
+        some = np.random.default_rng(0).permutation(train)[:N_TUNING]
         best = (np.inf,)
         for length, K in self.kernels.items():
-            own = K[np.ix_(train[some], train[some])]
-            loo = np.abs(loo_for_noises(own, rest[some], NOISES)).mean(axis=1)
-            best = min(best, (float(loo.min()), length, float(NOISES[loo.argmin()])))
-        loo, length, noise = best
-        K = self.kernels[length]
-        found = KernelRidge(noise=noise).fit(K[np.ix_(train, train)], rest)
-        predicted = found.predict(K[np.ix_(test, train)]) + base.predict([numbers[i] for i in test])
-        error = predicted - y[test]
-        return {
-            "n": [len(train), len(test)], "mae": float(np.abs(error).mean()),
-            "rmse": float(np.sqrt((error**2).mean())), "baseline_mae": float(
-                np.abs(base.predict([numbers[i] for i in test]) - y[test]).mean()),
-            "loo_mae": loo, "multiple": length, "noise": noise,
-        }  # fmt: skip
+            if groups is None:
+                rest = self._baseline(train, target)[1][some]
+                errors = np.abs(loo_for_noises(K[np.ix_(some, some)], rest, NOISES)).mean(axis=1)
+            else:
+                labels = np.unique(groups[some])
+                errors = np.mean(
+                    [self._left_out(K, some, groups[some] == g, target) for g in labels], axis=0
+                )
+            best = min(best, (float(errors.min()), length, float(NOISES[errors.argmin()])))
+        return best
+
+    def _left_out(self, K, some, out, target: str) -> np.ndarray:
+        """Errors of those left out for each noise."""
+        train, test = some[~out], some[out]
+        rest = self._baseline(train, target)[1]
+        s, U = eigh(K[np.ix_(train, train)])
+        alpha = U @ ((U.T @ rest[train])[:, None] / (s.clip(0)[:, None] + NOISES))
+        return np.abs(K[np.ix_(test, train)] @ alpha - rest[test][:, None]).mean(axis=0)
 
 
 def accuracy(model: Model) -> dict:
@@ -129,12 +155,15 @@ def accuracy(model: Model) -> dict:
 
 
 def extrapolation(model: Model) -> dict:
-    """Of each lattice, from all structures of the others."""
-    found = {}
-    for lattice in np.unique(model.data.lattice):
-        of_it = model.data.lattice == lattice
-        train, test = np.flatnonzero(~of_it), np.flatnonzero(of_it)
-        found[str(lattice)] = {target: model.errors(train, test, target) for target in TARGETS}
+    """Of each lattice, from all structures of the others: tuned on single structures, as if new
+    ones were alike, and on whole lattices left out of training."""
+    found, lattices = {}, model.data.lattice
+    for lattice in np.unique(lattices):
+        train, test = np.flatnonzero(lattices != lattice), np.flatnonzero(lattices == lattice)
+        found[str(lattice)] = {
+            how: {target: model.errors(train, test, target, groups) for target in TARGETS}
+            for how, groups in (("structures", None), ("lattices", lattices))
+        }
     return found
 
 
@@ -174,7 +203,7 @@ def search(options) -> None:
         X[some] = own
         model = Model(data, X, some)
         for target in TARGETS:
-            loo = model.errors(some, some, target)["loo_mae"]
+            loo = model.errors(some, some, target)["tuning_mae"]
             print(f"cutoff, sigma, r0, m = {settings}: {target} {loo:.2f}", flush=True)
 
 
@@ -208,15 +237,19 @@ def report(found: dict) -> list[str]:
         f"## {best}: each lattice from all others",
         "",
         *common.table(
-            ["space group", "structures", "formation energy", "band gap",
-             "fractions alone: energy", "gap"],
+            ["space group", "structures", "formation energy", "band gap", "tuned on structures: "
+             "energy", "gap", "fractions alone: energy", "gap"],
             [
-                [lattice, str(errors["bandgap"]["n"][1]), *(_both(errors[t]) for t in TARGETS),
-                 *(common.number(errors[t]["baseline_mae"]) for t in TARGETS)]
-                for lattice, errors in first["lattices"].items()
+                [lattice, str(of["lattices"]["bandgap"]["n"][1]),
+                 *(_both(of[how][t]) for how in ("lattices", "structures") for t in TARGETS),
+                 *(common.number(of["lattices"][t]["baseline_mae"]) for t in TARGETS)]
+                for lattice, of in first["lattices"].items()
             ],
         ),
         "",
+        "Length scale and noise have the least error in leaving out each of the five lattices of "
+        "the training set; beside it, as above, in leaving out single structures, which says "
+        "nothing of other lattices. "
         "Published for Ia-3 (206), three winners: formation energy 53, 36 to 40, 132; gap 179, 111 "
         "to 180, 527.",
         "",

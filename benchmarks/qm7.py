@@ -360,8 +360,8 @@ def report(found: dict) -> list[str]:
         "is the sum over pairs of atoms of the same element. Gaussian kernels, but Laplacian ones "
         "for the Coulomb matrix and bag of bonds, as the peers. Length scale and noise by "
         f"leave-one-out on {N_SEARCH:,} training molecules. {found['threads']} threads, "
-        "float64; kernel: training with training and with test set, at the length scale chosen; tuning: all length scales and "
-        "noises.",
+        "float64; kernel: training with training and with "
+        "test set, at the length scale chosen; tuning: all length scales and noises.",
         *common.machine_lines(found["machine"]),
         "",
         *common.table(header, rows),

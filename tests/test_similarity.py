@@ -117,6 +117,21 @@ def test_many_length_scales(like_atoms, monkeypatch):
         np.testing.assert_allclose(sums(scale), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("one", KERNELS, ids=repr)
+def test_columns_that_are_zero_for_an_element_are_left_out(one, monkeypatch):
+    X = FEATURES.dense().copy()
+    X[FEATURES.samples["number"] == 1, : X.shape[1] // 2] = 0.0
+    a = vc.Features(X, FEATURES.samples, FEATURES.names)
+    few = structure_kernel(a, kernel=one)
+    sizes = []
+    kept = structures._without_zeros
+    monkeypatch.setattr(
+        structures, "_without_zeros", lambda a, b: sizes.append(kept(a, b)) or (a, b)
+    )
+    np.testing.assert_allclose(few, structure_kernel(a, kernel=one), rtol=1e-10)
+    assert sizes[0][0].X.shape[1] <= X.shape[1] // 2 + 1
+
+
 def test_exponentials_hold_their_accuracy():
     """One atom a structure: the sum is the exponential itself, over the whole range."""
     X = np.concatenate([np.zeros(1), np.geomspace(1e-8, 40, 5003)])[:, None]

@@ -244,7 +244,7 @@ def _without_zeros(a: _Group, b: _Group) -> tuple[_Group, _Group]:
     """Without the columns that are zero in all rows, which no kernel sees: most of them where each
     element at the centre has columns of its own."""
     used = a.X.any(axis=0) | b.X.any(axis=0)
-    if used.all():
+    if used.all() or not used.any():
         return a, b
     columns = np.flatnonzero(used)
     return tuple(_Group(g.X[:, columns], g.ends, g.structures) for g in (a, b))
