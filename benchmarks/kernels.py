@@ -22,7 +22,7 @@ from vicinal.similarity import Gaussian, structure_kernel
 from vicinal.similarity.structures import BLOCK
 
 common.PACKAGES = ("vicinal", "ase", "numpy", "scipy")
-#: Features that an exponential and its sum cost no more than are few; the range of descriptors.
+#: With short rows the exponentials weigh more.
 DESCRIPTORS = {
     "ACSF": lambda n: vc.ACSF(n_threads=n),
     "FCHL19": lambda n: vc.FCHL19(n_threads=n),
@@ -127,6 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="10,000 molecules, not 3,000")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--descriptors", nargs="+", choices=DESCRIPTORS, default=[*DESCRIPTORS])
     parser.add_argument("--output", type=Path, default=common.RESULTS)
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -136,7 +137,7 @@ def main() -> None:
         print(json.dumps(measure(n, name, int(threads))))
         return
     found = {"molecules": n, "runs": [], "machine": common.machine()}
-    for name in DESCRIPTORS:
+    for name in options.descriptors:
         for threads in options.threads:
             arguments = ["--worker", name, threads, *["--full"] * options.full]
             run = common.in_subprocess(__file__, *arguments, n_threads=threads)

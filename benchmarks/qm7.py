@@ -42,7 +42,7 @@ def slatm(frames, **options):
 def soap(**options):
     """Near neighbours count more."""
     weighting = {"function": "pow", "r0": 2.0, "c": 1.0, "d": 1.0, "m": 7.0}
-    return vc.SOAP(cutoff=5.0, n_max=8, l_max=6, sigma=0.3, weighting=weighting, **options)
+    return vc.SOAP(cutoff=5.0, n_max=6, l_max=4, sigma=0.3, weighting=weighting, **options)
 
 
 def peer_soap(pooling=None):
@@ -403,22 +403,24 @@ def measure(options) -> None:
     if options.search:
         search(data, options.models)
         return
-    found = {"threads": options.threads, "models": {}, "machine": common.machine()}
+    name, make_report = ("qm7_folds", report_folds) if options.folds else ("qm7", report)
     splits = [data.split(k) for k in range(options.repeats)]
-    for name in options.models:
-        entry = ENTRIES[name]
+    for model in options.models:
+        entry = ENTRIES[model]
         if options.folds:
-            found["models"][name] = five_folds(data, entry)
+            result = five_folds(data, entry)
         else:
-            found["models"][name] = [one_split(data, entry, *split) for split in splits]
-            for run in found["models"][name]:
-                print(name, json.dumps(run), file=sys.stderr, flush=True)
-    if options.folds:
-        common.write("qm7_folds", report_folds(found), found, options.output)
-        return
-    found["repeats"] = options.repeats
-    found["baseline"] = [float(np.abs(baseline(data, *split)[1]).mean()) for split in splits]
-    common.write("qm7", report(found), found, options.output)
+            result = [one_split(data, entry, *split) for split in splits]
+        # Other models' results are kept: one can be run again alone.
+        file = options.output / f"{name}.json"
+        found = json.loads(file.read_text()) if file.is_file() else {"models": {}}
+        found["models"][model] = result
+        found["models"] = {one: found["models"][one] for one in ENTRIES if one in found["models"]}
+        found |= {"threads": options.threads, "machine": common.machine()}
+        if not options.folds:
+            found["repeats"] = options.repeats
+            found["baseline"] = [float(np.abs(baseline(data, *s)[1]).mean()) for s in splits]
+        common.write(name, make_report(found), found, options.output)
 
 
 def main() -> None:
